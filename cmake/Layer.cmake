@@ -1,0 +1,22 @@
+# jac_add_layer(name DEPENDS target...): the static library jac_<name> made of the sources beside it.
+#
+# Each layer is included through a folder that holds nothing but itself, handed on to those that link it: base cannot name
+# a header of pubsub, nor pubsub one of Asio, because no include path of theirs leads there.
+function(jac_add_layer name)
+    cmake_parse_arguments(LAYER "" "" "DEPENDS" ${ARGN})
+    set(include ${CMAKE_BINARY_DIR}/include/${name})
+    file(MAKE_DIRECTORY ${include})
+    file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${include}/${name} SYMBOLIC)
+
+    file(GLOB sources CONFIGURE_DEPENDS *.cpp)
+    if(sources)
+        add_library(jac_${name} STATIC ${sources})
+        target_compile_options(jac_${name} PRIVATE ${JAC_CLOUD_WARNINGS})
+        set(scope PUBLIC)
+    else()
+        add_library(jac_${name} INTERFACE)
+        set(scope INTERFACE)
+    endif()
+    target_include_directories(jac_${name} ${scope} ${include})
+    target_link_libraries(jac_${name} ${scope} ${LAYER_DEPENDS})
+endfunction()
