@@ -1,0 +1,43 @@
+# The commands of this project; each is a script in tools/. CONTRIBUTING.md says more.
+.PHONY: help env build serve test check format wheel sanitize bench clean
+
+help:
+	@echo "make serve     build, serve examples/chat and print the address of its page"
+	@echo "make test      every test, then make check"
+	@echo "make build     the native module, where 'import jac_cloud' in .venv finds it"
+	@echo "make check     formatting, linters and types       make format    mends the formatting"
+	@echo "make sanitize  the tests under AddressSanitizer and ThreadSanitizer"
+	@echo "make wheel     a wheel in dist/                    make bench     the benchmarks"
+	@echo "make env       .venv alone                         make clean     removes what all these made"
+
+env:
+	@tools/system_packages.sh build
+	@tools/env.sh
+
+build: env
+	@tools/build.sh release module
+
+serve: build
+	@cd examples/chat && exec ../../.venv/bin/jac serve app.jac
+
+test: env
+	@tools/test.sh
+
+check: env
+	@tools/check.sh
+
+format: env
+	@tools/format.sh
+
+wheel: env
+	@tools/wheel.sh
+
+sanitize: env
+	@tools/sanitize.sh
+
+bench: build
+	@benchmarks/run.sh
+
+clean:
+	rm -rf build dist .venv .pytest_cache .mypy_cache .ruff_cache python/jac_cloud/_native*.so tests/node/node_modules
+	find python tests tools cmake examples -name __pycache__ -type d -prune -exec rm -rf {} +
