@@ -1,0 +1,49 @@
+"""Fixtures of the whole suite."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support import ServerProcess, copy_app, scaled
+
+type Serve = Callable[..., ServerProcess]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Each test's time limit follows the scale of the build under test."""
+    for item in items:
+        marker = item.get_closest_marker("timeout")
+        seconds = float(marker.args[0] if marker else config.getini("timeout"))
+        item.add_marker(pytest.mark.timeout(scaled(seconds)), append=False)
+
+
+def _serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    servers: list[ServerProcess] = []
+
+    def start(app: str | Path, env: dict[str, str] | None = None, **settings: Any) -> ServerProcess:
+        server = ServerProcess(copy_app(app, tmp_path_factory.mktemp("app")), settings, env)
+        servers.append(server)
+        return server
+
+    yield start
+    for server in servers:
+        ended_by_test = server.process.poll() is not None
+        status = server.stop()
+        assert ended_by_test or status == 0, f"jac serve ended with {status}:\n{server.log()}"
+
+
+@pytest.fixture
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """Starts `jac serve` on a copy of an app; stops it after the test and sees that nothing is left.
+
+    serve("fixture-name" | Path, env=None, **settings) -> ServerProcess. Settings become flags.
+    """
+    yield from _serving(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def serve_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """As `serve`, for servers that all tests of a module share."""
+    yield from _serving(tmp_path_factory)

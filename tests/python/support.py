@@ -1,0 +1,262 @@
+"""What the tests share: a server of its own process, a WebSocket client that keeps the protocol, and waiting for conditions."""
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+from websockets.asyncio.client import ClientConnection, connect
+
+TIMEOUT_SCALE = float(os.environ.get("JAC_CLOUD_TEST_TIMEOUT_SCALE", "1"))
+FIXTURES = Path(__file__).parent / "fixtures"
+REPOSITORY = Path(__file__).parents[2]
+JAC = Path(sys.executable).parent / "jac"
+
+type Json = Any
+
+
+def scaled(seconds: float) -> float:
+    """A time limit on this machine and under this build: sanitizers set JAC_CLOUD_TEST_TIMEOUT_SCALE."""
+    return seconds * TIMEOUT_SCALE
+
+
+def eventually[T](condition: Callable[[], T], what: str = "", seconds: float = 10) -> T:
+    """Waits until `condition` is true and returns what it gave; AssertionError once the time is up."""
+    deadline = time.monotonic() + scaled(seconds)
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"never came true: {what or condition}"
+        time.sleep(0.01)
+    return value
+
+
+async def eventually_async[T](
+    condition: Callable[[], T | Awaitable[T]], what: str = "", seconds: float = 10
+) -> T:
+    """As `eventually`, for a condition that may be a coroutine function."""
+    deadline = time.monotonic() + scaled(seconds)
+    while True:
+        outcome = condition()
+        value = await outcome if isinstance(outcome, Awaitable) else outcome
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"never came true: {what or condition}"
+        await asyncio.sleep(0.01)
+
+
+class Client:
+    """A WebSocket client: JSON objects in, JSON objects out. `info` is the data of the connection frame."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+        self.info: dict[str, Any] = {}
+
+    @property
+    def client_id(self) -> str:
+        return str(self.info["client_id"])
+
+    @property
+    def root_id(self) -> str:
+        return str(self.info["root_id"])
+
+    @property
+    def channel_id(self) -> str:
+        return str(self.info["channel_id"])
+
+    async def send(self, event: Json) -> None:
+        await self.socket.send(event if isinstance(event, str | bytes) else json.dumps(event))
+
+    async def receive(self) -> Json:
+        async with asyncio.timeout(scaled(10)):
+            return json.loads(await self.socket.recv())
+
+    async def ask(self, event: dict[str, Any]) -> Json:
+        """Sends the event and returns the next message."""
+        await self.send(event)
+        return await self.receive()
+
+    async def connection(self) -> dict[str, Any]:
+        """Asks for the connection frame; also shows that nothing else was waiting to be read."""
+        message = await self.ask({"type": "connection"})
+        assert message["type"] == "connection", message
+        self.info = message["data"]
+        return self.info
+
+    async def walker(self, name: str, **context: Json) -> Json:
+        """Runs a walker and returns its reply, whatever notifications come before it failing the test."""
+        reply = await self.ask(
+            {"type": "walker", "walker": name, "response": True, "context": context}
+        )
+        assert reply["type"] == "walker", reply
+        return reply
+
+    async def change_user(self, token: str | None) -> dict[str, Any]:
+        message = await self.ask({"type": "change_user", "token": token})
+        assert message["type"] == "connection", message
+        self.info = message["data"]
+        return self.info
+
+    async def close(self) -> None:
+        await self.socket.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+
+class ServerProcess:
+    """`jac serve` in a process of its own, on a free port, with its data under the app's folder."""
+
+    def __init__(
+        self,
+        app: Path,
+        settings: dict[str, Any],
+        env: dict[str, str] | None = None,
+        jac: Path = JAC,
+    ) -> None:
+        self.app = app
+        self._lines: list[str] = []
+        arguments = [str(jac), "serve", app.name, *flags({"port": 0, **settings})]
+        self.process = subprocess.Popen(
+            arguments,
+            cwd=app.parent,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read_log, daemon=True)
+        self._reader.start()
+        try:
+            self.port = eventually(self._announced_port, "the server's address line", 30)
+        except AssertionError:
+            self.kill()
+            raise
+
+    def _read_log(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._lines.append(line)
+
+    def _announced_port(self) -> int:
+        if found := re.search(r"http://[^\s/]+:(\d+)", self.log()):
+            return int(found[1])
+        assert self.process.poll() is None, f"jac serve ended at its start:\n{self.log()}"
+        return 0
+
+    def log(self) -> str:
+        """Everything the process has printed so far."""
+        return "".join(self._lines)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ws_url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/websocket"
+
+    async def websocket(
+        self,
+        channel_id: str | None = None,
+        token: str | None = None,
+        **options: Any,
+    ) -> Client:
+        """Connects and reads the connection frame."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        query = "" if channel_id is None else f"?channel_id={quote(channel_id, safe='')}"
+        client = Client(
+            await connect(
+                self.ws_url + query,
+                additional_headers=headers,
+                open_timeout=scaled(10),
+                close_timeout=scaled(10),
+                proxy=None,
+                **options,
+            )
+        )
+        first = await client.receive()
+        assert first["type"] == "connection", first
+        client.info = first["data"]
+        return client
+
+    def http(self) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=scaled(10), trust_env=False)
+
+    def register(self, email: str, password: str = "correct horse battery") -> str:
+        """Makes a user and returns a token of theirs."""
+        with self.http() as http:
+            account = {"email": email, "password": password}
+            http.post("/user/register", json=account).raise_for_status()
+            answer = http.post("/user/login", json=account).raise_for_status()
+        return str(answer.json()["token"])
+
+    def stop(self) -> int:
+        """SIGTERM, then the exit status. Nothing may be left: no process of its session, no listening port."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            status = self.process.wait(scaled(15))
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"jac serve did not end after SIGTERM:\n{self.log()}") from None
+        self._reader.join(scaled(5))
+        assert not self._reader.is_alive(), "a process of the server's still holds its output"
+        assert not is_listening(self.port), f"something still listens on port {self.port}"
+        return status
+
+    def kill(self) -> None:
+        """For a process that is beyond asking."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        self._reader.join(scaled(5))
+
+
+def flags(settings: dict[str, Any]) -> Iterable[str]:
+    """Settings as command line flags: {"ping_interval": 5, "debug": True} -> --ping-interval 5 --debug."""
+    for name, value in settings.items():
+        flag = "--" + name.replace("_", "-")
+        if value is True:
+            yield flag
+        elif value is not False:
+            yield from (flag, str(value))
+
+
+def is_listening(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(scaled(2))
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def copy_app(app: str | Path, folder: Path) -> Path:
+    """Copies an app to where it may write: a fixture's name, or the path of an app, whose whole folder comes along."""
+    if isinstance(app, Path):
+        shutil.copytree(app.parent, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".jac"))
+        return folder / app.name
+    for source in (FIXTURES / app, FIXTURES / f"{app}.jac"):
+        if source.is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            return Path(shutil.copy(source, folder))
+    raise FileNotFoundError(f"no fixture named {app}")
