@@ -37,4 +37,6 @@ pip install --constraint tools/constraints.txt --group dev
 # Metadata, the entry point and a path to python/ only: tools/build.sh builds the module, and only what changed.
 pip install --constraint tools/constraints.txt --no-build-isolation --editable . \
     --config-settings=wheel.cmake=false --config-settings=editable.mode=inplace
+# The path in it is enough; its import hook would keep the sanitizers' copy of the package from being found (PYTHONPATH).
+sed -i '/^import /d' .venv/lib/python3.*/site-packages/_editable_skbc_jac_cloud_native.pth
 echo "$wanted" >$stamp
