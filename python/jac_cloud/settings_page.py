@@ -1,0 +1,62 @@
+"""Makes `docs/configuration.md` of the settings: `python -m jac_cloud.settings_page`."""
+
+import sys
+from itertools import groupby
+
+from pydantic import SecretStr
+
+from jac_cloud.settings import TOML_TABLE, Settings, about, allowed, flag, variable
+
+_HEAD = f"""# Configuration
+
+This page is made of `python/jac_cloud/settings.py` by `python -m jac_cloud.settings_page`.
+
+A setting `x_y` is the flag `--x-y` of `jac serve`, the keyword `x_y` of `Server` and `serve`, the
+variable `JAC_CLOUD_X_Y`, or `x_y` under `[{".".join(TOML_TABLE)}]` in the `jac.toml` of the app's
+folder or the nearest one above it. The first of these that is there counts, else the default. An
+empty variable counts as not there. A wrong value or an unknown name stops the start with one line
+that says where it came from and what is allowed.
+
+`TOKEN_SECRET` is read too where `JAC_CLOUD_TOKEN_SECRET` is not set. Give secrets by the
+environment: flags are seen by everyone who may list processes.
+
+```toml
+[{".".join(TOML_TABLE)}]
+port = 9000
+allowed_origins = ["https://chat.example.com"]
+```
+"""
+
+
+def page() -> str:
+    """The whole page, Markdown."""
+    parts = [_HEAD]
+    for group, names in groupby(Settings.model_fields, key=lambda name: about(name).group):
+        parts.append(f"## {group}\n")
+        parts.extend(_entry(name) for name in names)
+    return "\n".join(parts)
+
+
+def _entry(name: str) -> str:
+    field = Settings.model_fields[name]
+    return (
+        f"### `{name}`\n{field.description}\n\n"
+        f"- allowed: {allowed(name)}\n- default: {_shown(field.default)}\n"
+        f"- `{flag(name)}`, `{variable(name)}`\n"
+    )
+
+
+def _shown(default: object) -> str:
+    if default is None or isinstance(default, SecretStr):
+        return "not set"
+    if isinstance(default, bool):
+        return str(default).lower()
+    if isinstance(default, float) and default == int(default):
+        return f"{int(default):,}"
+    if isinstance(default, int):
+        return f"{default:,}" if default >= 10_000 else str(default)
+    return f"`{default}`" if default else "empty"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
