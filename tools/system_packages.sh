@@ -9,7 +9,6 @@ need_file() { [ -e "$1" ] || missing+=("$2"); }
 
 need_command c++ g++
 if [ "${1:-build}" = test ]; then
-    need_file /usr/include/gmock/gmock.h libgmock-dev
     need_file /usr/include/gtest/gtest.h libgtest-dev
     need_command chromium chromium
     need_command node nodejs
