@@ -27,6 +27,7 @@ from jac_cloud.errors import ConfigError
 
 ENV_PREFIX = "JAC_CLOUD_"
 SECRET_BYTES_MIN = 32
+TOKEN_TIMEOUT_MAX = 366 * 86_400
 TOML_TABLE = ("plugins", "cloud")
 
 # 32 random hex digits have fewer than 8 distinct ones once in some hundred million secrets.
@@ -219,7 +220,7 @@ class Settings(BaseSettings):
         "at the first start and kept in `data_dir`.",
     )
     token_timeout: int = _users(
-        12 * 3600, "How long a token is valid.", Range(1, 366 * _DAY, "seconds")
+        12 * 3600, "How long a token is valid.", Range(1, TOKEN_TIMEOUT_MAX, "seconds")
     )
     login_failures_per_account: int = _users(
         10,
@@ -257,10 +258,10 @@ class Settings(BaseSettings):
 
     @classmethod
     def settings_customise_sources(
-        cls, _cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_others: Any
+        cls, *_: Any, **sources: Any
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Only what is handed in: `load` reads the sources, to say where a wrong value is from."""
-        return (init_settings,)
+        return (sources["init_settings"],)
 
     @field_validator("*", mode="before")
     @classmethod
@@ -278,7 +279,7 @@ class Settings(BaseSettings):
         if isinstance(value, SecretStr) and is_weak(value.get_secret_value().encode()):
             raise ValueError("too weak")
         numbers = about(str(info.field_name)).range
-        if numbers is not None and value not in numbers:
+        if numbers and isinstance(value, int | float) and value not in numbers:
             raise ValueError("out of range")
         return value
 

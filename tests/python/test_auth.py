@@ -1,0 +1,204 @@
+"""Tokens and their secret: only what we issued, unchanged and in time, is taken."""
+
+import base64
+import hmac
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jac_cloud.auth import InvalidToken, Tokens, kept_secret, read_bearer
+from jac_cloud.errors import ConfigError
+
+SECRET = b"5e1f0cfa4b7d4c0c9a3f0e2d1b8a7c6d"
+NOW = 1_800_000_000
+USER = "672b35cec309e5ef8469c372"
+HEADER = {"alg": "HS256", "typ": "JWT"}
+CLAIMS = {"sub": USER, "iat": NOW, "exp": NOW + 60, "jti": "1"}
+
+
+def base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def sign(header: Any = HEADER, claims: Any = CLAIMS, digest: str = "sha256") -> str:
+    """A token with a right signature whatever it says."""
+    text = ".".join(
+        base64url(part if isinstance(part, bytes) else json.dumps(part).encode())
+        for part in (header, claims)
+    )
+    return f"{text}.{base64url(hmac.digest(SECRET, text.encode(), digest))}"
+
+
+@pytest.fixture
+def tokens() -> Tokens:
+    return Tokens(SECRET, 60, lambda: NOW)
+
+
+def refuses(tokens: Tokens, token: str) -> None:
+    with pytest.raises(InvalidToken) as caught:
+        tokens.read(token)
+    assert str(caught.value) == "The token is not valid."
+
+
+def test_an_issued_token_names_its_user(tokens: Tokens) -> None:
+    assert tokens.read(tokens.issue(USER)) == USER
+    assert tokens.read(sign()) == USER
+
+
+def test_two_tokens_of_one_second_differ(tokens: Tokens) -> None:
+    assert tokens.issue(USER) != tokens.issue(USER)
+
+
+def test_a_token_is_valid_until_it_expires_and_not_a_moment_longer() -> None:
+    now = float(NOW)
+    tokens = Tokens(SECRET, 60, lambda: now)
+    token = tokens.issue(USER)
+    now = NOW + 59.9
+    assert tokens.read(token) == USER
+    now = NOW + 60
+    refuses(tokens, token)
+
+
+def test_a_token_of_another_secret_is_refused(tokens: Tokens) -> None:
+    refuses(tokens, Tokens(SECRET[::-1], 60, lambda: NOW).issue(USER))
+
+
+@pytest.mark.parametrize("algorithm", ["none", "None", "nOnE", "NONE", ""])
+def test_an_unsigned_token_is_refused(tokens: Tokens, algorithm: str) -> None:
+    token = sign({"alg": algorithm, "typ": "JWT"})
+    refuses(tokens, token)
+    refuses(tokens, token[: token.rindex(".") + 1])
+
+
+@pytest.mark.parametrize("size", [384, 512])
+def test_another_hash_is_refused_even_with_the_right_secret(tokens: Tokens, size: int) -> None:
+    refuses(tokens, sign({"alg": f"HS{size}", "typ": "JWT"}, digest=f"sha{size}"))
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"kid": "../../../dev/null"},
+        {"kid": 1},
+        {"jku": "https://evil.example/keys"},
+        {"jwk": {"kty": "oct", "k": base64url(SECRET)}},
+        {"x5u": "https://evil.example/chain"},
+        {"crit": ["exp"]},
+        {"b64": False},
+        {"typ": "verify"},
+        {"alg": "RS256"},
+        {"alg": ["HS256"]},
+        {"alg": None},
+    ],
+)
+def test_a_header_that_is_not_ours_is_refused_even_when_signed(
+    tokens: Tokens, extra: dict[str, Any]
+) -> None:
+    refuses(tokens, sign(HEADER | extra))
+
+
+@pytest.mark.parametrize("name", [*CLAIMS])
+@pytest.mark.parametrize("value", [None, True, 1.5, -1, 1 << 64, [], {}, "", "1" * 129])
+def test_a_claim_of_another_type_or_size_is_refused(
+    tokens: Tokens, name: str, value: object
+) -> None:
+    refuses(tokens, sign(claims=CLAIMS | {name: value}))
+
+
+@pytest.mark.parametrize("name", [*CLAIMS])
+def test_a_missing_claim_is_refused(tokens: Tokens, name: str) -> None:
+    refuses(tokens, sign(claims={key: CLAIMS[key] for key in CLAIMS if key != name}))
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        CLAIMS | {"nbf": NOW + 30},
+        CLAIMS | {"type": "verify"},
+        CLAIMS | {"iat": NOW + 3600, "exp": NOW + 3660},
+        CLAIMS | {"exp": NOW - 1},
+        CLAIMS | {"exp": NOW + 400 * 86_400},
+        [],
+        "text",
+        None,
+        b"{",
+        b"\xff",
+        b"[" * 3000,
+    ],
+)
+def test_other_claims_than_ours_are_refused(tokens: Tokens, claims: object) -> None:
+    refuses(tokens, sign(claims=claims))
+
+
+def test_a_damaged_token_is_refused_wherever_the_damage_is(tokens: Tokens) -> None:
+    token = sign()
+    for at in range(len(token)):
+        refuses(tokens, token[:at])
+    # The last character of a part holds bits that base64 throws away.
+    ends = {i - 1 for i, character in enumerate(token + ".") if character == "."}
+    for at in {*range(len(token))} - ends:
+        refuses(tokens, token[:at] + ("A" if token[at] != "A" else "B") + token[at + 1 :])
+
+
+@pytest.mark.parametrize(
+    "token", ["", ".", "..", "...", "a.b.c", "\u00e9.\u00e9.\u00e9", "\ud800", "\x00", "x" * 65536]
+)
+def test_what_is_no_token_at_all_is_refused(tokens: Tokens, token: str) -> None:
+    refuses(tokens, token)
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_the_scheme_is_read_in_any_case(scheme: str) -> None:
+    assert read_bearer(f"{scheme} a.b.c") == "a.b.c"
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "Bearer", "Bearer ", "bearerX a", "Bearer  a", "Bearer a b", "Bearer\ta", "Basic a", "a"],
+)
+def test_any_other_authorization_is_refused(header: str) -> None:
+    with pytest.raises(InvalidToken):
+        read_bearer(header)
+
+
+def test_the_secret_is_made_once_with_256_bits_and_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "token_secret"
+    secret = kept_secret(path)
+    assert len(bytes.fromhex(secret.decode())) == 32
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert kept_secret(path) == secret
+    assert [*tmp_path.iterdir()] == [path]
+
+
+def test_servers_that_start_at_once_agree_on_one_secret(tmp_path: Path) -> None:
+    barrier = threading.Barrier(8)
+
+    def start(_: int) -> bytes:
+        barrier.wait()
+        return kept_secret(tmp_path / "token_secret")
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len({*pool.map(start, range(8))}) == 1
+    assert len([*tmp_path.iterdir()]) == 1
+
+
+def test_a_secret_that_others_may_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "token_secret"
+    kept_secret(path)
+    path.chmod(0o640)
+    with pytest.raises(ConfigError, match="others may read"):
+        kept_secret(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"secret", b"a" * 64])
+def test_a_weak_secret_in_the_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "token_secret"
+    path.write_bytes(content)
+    path.chmod(0o600)
+    with pytest.raises(ConfigError, match="too weak"):
+        kept_secret(path)
+    assert path.read_bytes() == content
