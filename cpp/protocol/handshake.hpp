@@ -57,6 +57,10 @@ std::string websocket_accept_key(std::string_view key);
 bool origin_allowed(std::string_view origin, std::string_view host,
                     std::span<const std::string> allowed_origins);
 
+// Whether `text` is a host as the field Host carries it: a name or an address (IPv6 in brackets),
+// then perhaps a colon and a port.
+bool is_host(std::string_view text);
+
 // Every value of `name` in the query of a request's target, decoded: %XX, and + for a space, as
 // forms and browsers write it. nullopt stands for one that is malformed.
 std::vector<std::optional<std::string>> query_values(std::string_view target,

@@ -113,6 +113,10 @@ bool listed(std::string_view text, const std::optional<Origin>& origin,
 
 }  // namespace
 
+bool is_host(std::string_view text) {
+    return parse_authority(text).has_value();
+}
+
 bool origin_allowed(std::string_view origin_text, std::string_view host_text,
                     std::span<const std::string> allowed_origins) {
     const auto origin = parse_origin(origin_text);
