@@ -1,7 +1,8 @@
 """Runs clang-tidy on the C++ sources that changed since it last found nothing in them.
 
-A source counts as unchanged while it, every header of ours that it includes, .clang-tidy and clang-tidy itself are: their hash
-names a marker in build/clang-tidy. The included headers are what the dev build recorded, so that build must be up to date.
+A source counts as unchanged while it, every header of ours that it includes, .clang-tidy and
+clang-tidy itself are: their hash names a marker in build/clang-tidy. Which headers those are, the dev
+build has recorded, so it must be up to date.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ TOOLS = Path(sys.executable).parent
 
 
 def own_headers_by_object() -> dict[str, list[Path]]:
-    """From what ninja recorded: each object file's sources and headers that lie in this repository."""
+    """Each object file's sources and headers of ours, as ninja recorded them."""
     listing = subprocess.run(
         [TOOLS / "ninja", "-C", BUILD, "-t", "deps"], check=True, capture_output=True, text=True
     ).stdout
@@ -29,8 +30,11 @@ def own_headers_by_object() -> dict[str, list[Path]]:
     for block in listing.split("\n\n"):
         if match := re.match(r"(\S+): #deps \d+.*\(VALID\)\n", block):
             files = {(BUILD / line.strip()).resolve() for line in block.splitlines()[1:]}
-            found[match[1]] = sorted(file for file in files if file.is_relative_to(ROOT / "cpp") or
-                                     file.is_relative_to(ROOT / "tests"))
+            found[match[1]] = sorted(
+                file
+                for file in files
+                if file.is_relative_to(ROOT / "cpp") or file.is_relative_to(ROOT / "tests")
+            )
     return found
 
 
@@ -43,12 +47,22 @@ def fingerprint(command: str, files: list[Path]) -> str:
 
 def check(source: Path) -> tuple[int, str]:
     result = subprocess.run(
-        [TOOLS / "clang-tidy", "--quiet", "-p", BUILD, "--extra-arg=-Wno-unknown-warning-option", source],
+        [
+            TOOLS / "clang-tidy",
+            "--quiet",
+            "-p",
+            BUILD,
+            "--extra-arg=-Wno-unknown-warning-option",
+            source,
+        ],
         capture_output=True,
         text=True,
         check=False,
     )
-    return result.returncode, result.stdout if result.returncode == 0 else result.stdout + result.stderr
+    return (
+        result.returncode,
+        result.stdout if result.returncode == 0 else result.stdout + result.stderr,
+    )
 
 
 def main() -> int:
@@ -65,7 +79,9 @@ def main() -> int:
     MARKERS.mkdir(exist_ok=True)
     failures = 0
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for (source, marker), (status, output) in zip(due.items(), pool.map(check, due), strict=True):
+        for (source, marker), (status, output) in zip(
+            due.items(), pool.map(check, due), strict=True
+        ):
             if status == 0:
                 marker.touch()
             else:

@@ -1,10 +1,12 @@
 """Fixtures of the whole suite."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from support import ServerProcess, copy_app, scaled
 
@@ -36,7 +38,7 @@ def _serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
 
 @pytest.fixture
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
-    """Starts `jac serve` on a copy of an app; stops it after the test and sees that nothing is left.
+    """Starts `jac serve` on a copy of an app; stops it afterwards and sees that nothing is left.
 
     serve("fixture-name" | Path, env=None, **settings) -> ServerProcess. Settings become flags.
     """
@@ -47,3 +49,27 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
 def serve_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """As `serve`, for servers that all tests of a module share."""
     yield from _serving(tmp_path_factory)
+
+
+# Not for the session: while it is open, Playwright's event loop is the thread's, and no async test
+# could run.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium, headless, told to look for nothing on the network by itself."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert chromium is not None, "chromium is not installed: make test installs it, or tells how"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium,
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+            ],
+        )
+        yield browser
+        browser.close()

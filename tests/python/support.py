@@ -1,4 +1,4 @@
-"""What the tests share: a server of its own process, a WebSocket client that keeps the protocol, and waiting for conditions."""
+"""What the tests share: servers in processes of their own, WebSocket clients, waiting."""
 
 import asyncio
 import json
@@ -29,12 +29,12 @@ type Json = Any
 
 
 def scaled(seconds: float) -> float:
-    """A time limit on this machine and under this build: sanitizers set JAC_CLOUD_TEST_TIMEOUT_SCALE."""
+    """A time limit as this build needs it: JAC_CLOUD_TEST_TIMEOUT_SCALE times as long."""
     return seconds * TIMEOUT_SCALE
 
 
 def eventually[T](condition: Callable[[], T], what: str = "", seconds: float = 10) -> T:
-    """Waits until `condition` is true and returns what it gave; AssertionError once the time is up."""
+    """Waits until `condition` gives something true and returns it; fails once the time is up."""
     deadline = time.monotonic() + scaled(seconds)
     while not (value := condition()):
         assert time.monotonic() < deadline, f"never came true: {what or condition}"
@@ -57,7 +57,7 @@ async def eventually_async[T](
 
 
 class Client:
-    """A WebSocket client: JSON objects in, JSON objects out. `info` is the data of the connection frame."""
+    """A WebSocket client of JSON objects. `info` is the data of the last connection frame."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
@@ -95,7 +95,7 @@ class Client:
         return self.info
 
     async def walker(self, name: str, **context: Json) -> Json:
-        """Runs a walker and returns its reply, whatever notifications come before it failing the test."""
+        """Runs a walker and returns its reply, which must be the next message."""
         reply = await self.ask(
             {"type": "walker", "walker": name, "response": True, "context": context}
         )
@@ -213,7 +213,7 @@ class ServerProcess:
         return str(answer.json()["token"])
 
     def stop(self) -> int:
-        """SIGTERM, then the exit status. Nothing may be left: no process of its session, no listening port."""
+        """SIGTERM, then the exit status. No process of its own and no listening port may be left."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
@@ -235,7 +235,7 @@ class ServerProcess:
 
 
 def flags(settings: dict[str, Any]) -> Iterable[str]:
-    """Settings as command line flags: {"ping_interval": 5, "debug": True} -> --ping-interval 5 --debug."""
+    """Command line flags: {"ping_interval": 5, "debug": True} -> --ping-interval 5 --debug."""
     for name, value in settings.items():
         flag = "--" + name.replace("_", "-")
         if value is True:
@@ -251,9 +251,11 @@ def is_listening(port: int) -> bool:
 
 
 def copy_app(app: str | Path, folder: Path) -> Path:
-    """Copies an app to where it may write: a fixture's name, or the path of an app, whose whole folder comes along."""
+    """Copies an app to where it may write: a fixture by name, or by path with its whole folder."""
     if isinstance(app, Path):
-        shutil.copytree(app.parent, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".jac"))
+        shutil.copytree(
+            app.parent, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".jac")
+        )
         return folder / app.name
     for source in (FIXTURES / app, FIXTURES / f"{app}.jac"):
         if source.is_file():
