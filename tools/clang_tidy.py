@@ -1,8 +1,8 @@
 """Runs clang-tidy on the C++ sources that changed since it last found nothing in them.
 
 A source counts as unchanged while it, every header of ours that it includes, .clang-tidy and
-clang-tidy itself are: their hash names a marker in build/clang-tidy. Which headers those are, the dev
-build has recorded, so it must be up to date.
+clang-tidy itself are: their hash names a marker in build/clang-tidy. The dev build has recorded
+which headers those are, so it must be up to date.
 """
 
 import hashlib

@@ -1,5 +1,6 @@
 """Fixtures of the whole suite."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from support import ServerProcess, copy_app, scaled
+from support import ServerProcess, copy_app, scaled, without_sanitizer
 
 type Serve = Callable[..., ServerProcess]
 
@@ -25,7 +26,8 @@ def _serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     servers: list[ServerProcess] = []
 
     def start(app: str | Path, env: dict[str, str] | None = None, **settings: Any) -> ServerProcess:
-        server = ServerProcess(copy_app(app, tmp_path_factory.mktemp("app")), settings, env)
+        folder = tmp_path_factory.mktemp("app")
+        server = ServerProcess(copy_app(app, folder), settings, {**os.environ, **(env or {})})
         servers.append(server)
         return server
 
@@ -58,18 +60,22 @@ def browser() -> Iterator[Browser]:
     """The system's Chromium, headless, told to look for nothing on the network by itself."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     assert chromium is not None, "chromium is not installed: make test installs it, or tells how"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium,
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-quic",
-                "--no-first-run",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-            ],
-        )
-        yield browser
-        browser.close()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ.keys() - without_sanitizer(os.environ).keys():
+            patch.delenv(name)
+        playwright = sync_playwright().start()
+    browser = playwright.chromium.launch(
+        executable_path=chromium,
+        args=[
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+        ],
+    )
+    yield browser
+    browser.close()
+    playwright.stop()

@@ -18,7 +18,7 @@ class Block:
     text: str
 
     def event(self, **replacements: str) -> dict[str, object]:
-        """A block that shows an event: JSON, with comments on lines of their own that start with #."""
+        """A block that shows an event: JSON, with # comments on lines of their own."""
         text = re.sub(r"^\s*#.*$", "", self.text, flags=re.MULTILINE)
         for placeholder, value in replacements.items():
             text = text.replace(placeholder, value)

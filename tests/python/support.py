@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -130,7 +130,7 @@ class ServerProcess:
         self,
         app: Path,
         settings: dict[str, Any],
-        env: dict[str, str] | None = None,
+        env: Mapping[str, str] | None = None,
         jac: Path = JAC,
     ) -> None:
         self.app = app
@@ -139,7 +139,7 @@ class ServerProcess:
         self.process = subprocess.Popen(
             arguments,
             cwd=app.parent,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
+            env={**(os.environ if env is None else env), "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -213,7 +213,7 @@ class ServerProcess:
         return str(answer.json()["token"])
 
     def stop(self) -> int:
-        """SIGTERM, then the exit status. No process of its own and no listening port may be left."""
+        """SIGTERM, then the exit status. No process of its own and no listening port may stay."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
@@ -232,6 +232,12 @@ class ServerProcess:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
         self._reader.join(scaled(5))
+
+
+def without_sanitizer(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment for programs that are not under test: `make sanitize` preloads its runtime."""
+    ours = {"LD_PRELOAD", "PYTHONPATH"}
+    return {name: value for name, value in environment.items() if name not in ours}
 
 
 def flags(settings: dict[str, Any]) -> Iterable[str]:

@@ -1,9 +1,10 @@
 """The guide's JavaScript, run as written: in Node with the package ws, and in Chromium.
 
-Only the address and the token are put in; tests/node/harness.mjs fills the targets as the guide says.
+Only the address and the token are put in; tests/node/harness.mjs fills in the targets.
 """
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from playwright.sync_api import Browser
 
 from conftest import Serve
 from guide import block, sections
-from support import REPOSITORY, ServerProcess, scaled
+from support import REPOSITORY, ServerProcess, scaled, without_sanitizer
 
 NODE = REPOSITORY / "tests" / "node"
 ANSWERS = 5  # to the walker, client, channel, user and connection events that the guide publishes
@@ -68,6 +69,7 @@ def run_in_node(text: str, folder: Path) -> Any:
     ended = subprocess.run(
         ["node", "program.mjs"],
         cwd=folder,
+        env=without_sanitizer(os.environ),
         capture_output=True,
         text=True,
         timeout=scaled(30),

@@ -1,0 +1,62 @@
+"""The wheel by itself: in an empty environment, with no compiler in reach, it serves."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support import REPOSITORY, ServerProcess, copy_app, scaled, without_sanitizer
+
+
+def run(*command: str | Path) -> str:
+    ended = subprocess.run(
+        command,
+        env=without_sanitizer(os.environ),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=scaled(600),
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new virtual environment with the wheel, and what it requires, alone."""
+    wheel = run(REPOSITORY / "tools" / "wheel.sh").splitlines()[-1]
+    folder = tmp_path_factory.mktemp("environment") / "venv"
+    run(sys.executable, "-m", "venv", "--without-pip", folder)
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", folder)
+    constraints = REPOSITORY / "tools" / "constraints.txt"
+    run(*pip, "install", "--constraint", constraints, REPOSITORY / wheel)
+    return folder
+
+
+@pytest.fixture
+def server(environment: Path, tmp_path: Path) -> Iterator[ServerProcess]:
+    bare = {"PATH": str(environment / "bin"), "HOME": str(tmp_path)}
+    app = copy_app("no_fields", tmp_path / "app")
+    server = ServerProcess(app, {}, env=bare, jac=environment / "bin" / "jac")
+    yield server
+    assert server.stop() == 0, server.log()
+
+
+@pytest.mark.timeout(900)
+async def test_an_installed_wheel_serves_a_walker(server: ServerProcess) -> None:
+    async with await server.websocket(token=server.register("wheel@example.com")) as client:
+        reply = await client.walker("your_walker_name")
+        assert reply["reports"] == ["ran"]
+
+
+@pytest.mark.timeout(900)
+def test_an_installed_wheel_holds_no_source_and_a_typed_interface(environment: Path) -> None:
+    package = next(environment.glob("lib/python3.*/site-packages/jac_cloud"))
+    names = {path.name for path in package.iterdir()}
+    assert {"py.typed", "_native.pyi", "plugin.py"} <= names
+    assert len([name for name in names if name.startswith("_native") and name.endswith(".so")]) == 1
+    assert not [name for name in names if name.endswith((".cpp", ".hpp"))]

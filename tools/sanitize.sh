@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# The C++ tests under AddressSanitizer (with UBSan) and ThreadSanitizer, then the Python suite under AddressSanitizer.
+# Arguments are handed to pytest.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+tools/system_packages.sh test || exit 1
+status=0
+export JAC_CLOUD_TEST_TIMEOUT_SCALE=${JAC_CLOUD_TEST_TIMEOUT_SCALE:-10}
+export UBSAN_OPTIONS=print_stacktrace=1
+
+for preset in asan tsan; do
+    printf '\n== C++ tests, %s\n' $preset
+    tools/build.sh $preset || exit 1
+    # Without a random address space: ThreadSanitizer's shadow may otherwise lie where something is already.
+    setarch "$(uname -m)" -R .venv/bin/ctest --test-dir build/$preset --output-on-failure || status=1
+done
+
+printf '\n== Python suite, asan\n'
+tools/build.sh asan module || exit 1
+reports=$PWD/build/asan/reports
+rm -rf "$reports" && mkdir -p "$reports"
+# CPython itself leaks at its end, so a leak does not decide the exit status; tools/sanitizer_reports.py finds ours, and every
+# other error, in the reports. libstdc++ is preloaded too: else the sanitizer does not know how to throw, and aborts.
+LD_PRELOAD="$(c++ -print-file-name=libasan.so) $(c++ -print-file-name=libstdc++.so)" \
+    ASAN_OPTIONS="detect_leaks=1:exitcode=0:abort_on_error=0:log_path=$reports/report" \
+    UBSAN_OPTIONS="print_stacktrace=1:log_path=$reports/report" \
+    PYTHONPATH="$PWD/build/asan/python" \
+    .venv/bin/python -m pytest "$@" || status=1
+.venv/bin/python tools/sanitizer_reports.py "$reports" || status=1
+exit $status
