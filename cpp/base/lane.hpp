@@ -1,0 +1,58 @@
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+namespace jac::cloud {
+
+// A queue from the I/O threads to threads that may block: those that run walkers and check tokens.
+// Thread-safe. Its length is bounded by those who push (one event in flight a connection).
+template <class Job>
+class Lane {
+   public:
+    // False once closed: the job is dropped.
+    bool push(Job job) {
+        {
+            const std::lock_guard lock(mutex_);
+            if (closed_) return false;
+            jobs_.push_back(std::move(job));
+        }
+        ready_.notify_one();
+        return true;
+    }
+
+    // Blocks until there is a job; nullopt once closed and empty.
+    std::optional<Job> take() {
+        std::unique_lock lock(mutex_);
+        ready_.wait(lock, [this] { return closed_ || !jobs_.empty(); });
+        if (jobs_.empty()) return std::nullopt;
+        std::optional<Job> job(std::move(jobs_.front()));
+        jobs_.pop_front();
+        return job;
+    }
+
+    // Those who wait get what is left, then nullopt.
+    void close() {
+        {
+            const std::lock_guard lock(mutex_);
+            closed_ = true;
+        }
+        ready_.notify_all();
+    }
+
+    std::size_t size() const {
+        const std::lock_guard lock(mutex_);
+        return jobs_.size();
+    }
+
+   private:
+    mutable std::mutex mutex_;
+    std::condition_variable ready_;
+    std::deque<Job> jobs_;
+    bool closed_ = false;
+};
+
+}  // namespace jac::cloud

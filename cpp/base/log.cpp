@@ -1,0 +1,58 @@
+#include "base/log.hpp"
+
+#include <iterator>
+
+namespace jac::cloud {
+
+std::string_view to_string(LogLevel level) {
+    switch (level) {
+        case LogLevel::debug:
+            return "debug";
+        case LogLevel::info:
+            return "info";
+        case LogLevel::warning:
+            return "warning";
+        case LogLevel::error:
+            return "error";
+    }
+    return "error";
+}
+
+void LogSink::write(LogLevel level, std::string event,
+                    std::vector<std::pair<std::string, std::string>> fields) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (closed_) return;
+        if (records_.size() >= capacity_) {
+            ++dropped_;
+            return;
+        }
+        records_.push_back({level, std::move(event), std::move(fields)});
+    }
+    ready_.notify_one();
+}
+
+std::optional<std::vector<LogRecord>> LogSink::take() {
+    std::unique_lock lock(mutex_);
+    ready_.wait(lock, [this] { return closed_ || !records_.empty(); });
+    if (records_.empty() && dropped_ == 0) return std::nullopt;
+    std::vector<LogRecord> taken(std::make_move_iterator(records_.begin()),
+                                 std::make_move_iterator(records_.end()));
+    records_.clear();
+    if (dropped_ != 0) {
+        taken.push_back(
+            {LogLevel::warning, "log_records_dropped", {{"count", std::to_string(dropped_)}}});
+        dropped_ = 0;
+    }
+    return taken;
+}
+
+void LogSink::close() {
+    {
+        const std::lock_guard lock(mutex_);
+        closed_ = true;
+    }
+    ready_.notify_all();
+}
+
+}  // namespace jac::cloud

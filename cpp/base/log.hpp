@@ -1,0 +1,52 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace jac::cloud {
+
+enum class LogLevel { debug, info, warning, error };
+
+std::string_view to_string(LogLevel level);
+
+// One thing that happened. `event` is a short stable name ("slow_consumer"), the fields say the
+// rest. Never put a token, a password or a body in one.
+struct LogRecord {
+    LogLevel level;
+    std::string event;
+    std::vector<std::pair<std::string, std::string>> fields;
+};
+
+// A bounded queue between the I/O threads and whoever writes the log. Thread-safe; write() never
+// blocks for longer than the queue's lock.
+class LogSink {
+   public:
+    explicit LogSink(std::size_t capacity = 4096) : capacity_(capacity) {}
+
+    // Drops the record when the queue is full; the count of the dropped is told by the next
+    // take().
+    void write(LogLevel level, std::string event,
+               std::vector<std::pair<std::string, std::string>> fields = {});
+
+    // Blocks until there are records; nullopt once closed and empty.
+    std::optional<std::vector<LogRecord>> take();
+
+    void close();
+
+   private:
+    std::mutex mutex_;
+    std::condition_variable ready_;
+    std::deque<LogRecord> records_;
+    std::size_t capacity_;
+    std::uint64_t dropped_ = 0;
+    bool closed_ = false;
+};
+
+}  // namespace jac::cloud

@@ -1,0 +1,189 @@
+#include "pubsub/hub.hpp"
+
+#include <algorithm>
+#include <optional>
+
+namespace jac::cloud {
+
+namespace {
+
+// Takes a member out of its list in constant time: the last one takes its place.
+void take_out(std::vector<Subscriber*>& members, std::size_t Subscriber::* position,
+              Subscriber& subscriber) {
+    Subscriber* const last = members.back();
+    members[subscriber.*position] = last;
+    last->*position = subscriber.*position;
+    members.pop_back();
+}
+
+}  // namespace
+
+void Hub::join(Subscriber& subscriber) {
+    subscriber.joined_ = true;
+    by_number_.emplace(subscriber.number_, &subscriber);
+    clients_.emplace(subscriber.client_id_, &subscriber);
+    directory_.add(TargetKind::client, subscriber.client_id_, shard_);
+    enter_user(subscriber);
+    auto& members = channels_[subscriber.channel_id_];
+    subscriber.channel_position_ = members.size();
+    members.push_back(&subscriber);
+    directory_.add(TargetKind::channel, subscriber.channel_id_, shard_);
+}
+
+void Hub::leave(Subscriber& subscriber) {
+    if (!subscriber.joined_) return;
+    subscriber.joined_ = false;
+    if (subscriber.shared_generation_) {
+        subscriber.shared_generation_->store(0, std::memory_order_release);
+    }
+    by_number_.erase(subscriber.number_);
+    clients_.erase(subscriber.client_id_);
+    directory_.remove(TargetKind::client, subscriber.client_id_, shard_);
+    leave_user(subscriber);
+    const auto channel = channels_.find(subscriber.channel_id_);
+    take_out(channel->second, &Subscriber::channel_position_, subscriber);
+    if (channel->second.empty()) channels_.erase(channel);
+    directory_.remove(TargetKind::channel, subscriber.channel_id_, shard_);
+}
+
+void Hub::change_user(Subscriber& subscriber, const Identity& identity) {
+    ++subscriber.generation_;
+    if (subscriber.joined_) leave_user(subscriber);
+    subscriber.identity_ = identity;
+    if (!subscriber.joined_) return;
+    enter_user(subscriber);
+    if (subscriber.shared_generation_) {
+        subscriber.shared_generation_->store(subscriber.generation_, std::memory_order_release);
+    }
+}
+
+void Hub::enter_user(Subscriber& subscriber) {
+    auto& members = users_[subscriber.identity_.root];
+    subscriber.user_position_ = members.size();
+    members.push_back(&subscriber);
+    directory_.add_user(subscriber.identity_.root, shard_);
+}
+
+void Hub::leave_user(Subscriber& subscriber) {
+    const auto user = users_.find(subscriber.identity_.root);
+    take_out(user->second, &Subscriber::user_position_, subscriber);
+    if (user->second.empty()) users_.erase(user);
+    directory_.remove_user(subscriber.identity_.root, shard_);
+}
+
+template <class Write>
+std::size_t Hub::publish_slice(const Targets& targets, Write write) {
+    std::optional<Slice> slice;
+    std::size_t count = 0;
+    const auto to = [&](Subscriber& subscriber) {
+        if (!slice) {
+            slice = write();
+            gathered_ += slice->size;
+        }
+        enqueue(subscriber, *slice);
+        ++count;
+    };
+    switch (targets.kind()) {
+        case TargetKind::client:
+            for (const auto& name : targets.names()) {
+                if (const auto found = clients_.find(name); found != clients_.end()) {
+                    to(*found->second);
+                }
+            }
+            break;
+        case TargetKind::channel:
+            for (const auto& name : targets.names()) {
+                const auto found = channels_.find(name);
+                if (found == channels_.end()) continue;
+                for (Subscriber* const member : found->second) to(*member);
+            }
+            break;
+        case TargetKind::user:
+            for (const auto& root : targets.roots()) {
+                const auto found = users_.find(root);
+                if (found == users_.end()) continue;
+                for (Subscriber* const member : found->second) to(*member);
+            }
+            break;
+    }
+    return count;
+}
+
+std::size_t Hub::publish(const Targets& targets, std::string_view payload) {
+    return publish_slice(targets, [&] { return arena_.append_frame(Opcode::text, payload); });
+}
+
+std::size_t Hub::publish(const Targets& targets, const SharedMessage& message) {
+    return publish_slice(targets, [&] { return arena_.append(message); });
+}
+
+void Hub::deliver(const Delivery& delivery) {
+    if (delivery.publication) {
+        publish(delivery.publication->targets, delivery.publication->message);
+        return;
+    }
+    const auto found = by_number_.find(delivery.session);
+    if (found == by_number_.end() || found->second->generation_ != delivery.generation) return;
+    send(*found->second, delivery.message);
+}
+
+void Hub::send(Subscriber& subscriber, Opcode opcode, std::string_view payload) {
+    send_slice(subscriber, arena_.append_frame(opcode, payload));
+}
+
+void Hub::send(Subscriber& subscriber, const SharedMessage& message) {
+    send_slice(subscriber, arena_.append(message));
+}
+
+void Hub::send_bytes(Subscriber& subscriber, std::string_view bytes) {
+    send_slice(subscriber, arena_.append_bytes(bytes));
+}
+
+void Hub::send_slice(Subscriber& subscriber, const Slice& slice) {
+    gathered_ += slice.size;
+    enqueue(subscriber, slice);
+}
+
+void Hub::send_final(Subscriber& subscriber, Opcode opcode, std::string_view payload) {
+    subscriber.outbox_.push_final(arena_.append_frame(opcode, payload));
+    flush_later(subscriber);
+}
+
+// Never ends a session here: whoever publishes may be walking the list it stands in. The end of the
+// turn does.
+void Hub::enqueue(Subscriber& subscriber, const Slice& slice) {
+    if (subscriber.overflowed_) return;
+    if (subscriber.outbox_.push(slice) == Enqueue::overflow) subscriber.overflowed_ = true;
+    flush_later(subscriber);
+}
+
+void Hub::flush_later(Subscriber& subscriber) {
+    if (subscriber.to_flush_) return;
+    subscriber.to_flush_ = true;
+    to_flush_.push_back(&subscriber);
+}
+
+void Hub::flush() {
+    while (!to_flush_.empty()) {
+        flushing_.swap(to_flush_);
+        for (std::size_t i = 0; i < flushing_.size(); ++i) {
+            Subscriber* const subscriber = flushing_[i];
+            if (subscriber == nullptr) continue;
+            subscriber->to_flush_ = false;
+            subscriber->flush();
+        }
+        flushing_.clear();
+    }
+    arena_.rewind();
+    gathered_ = 0;
+}
+
+void Hub::forget(Subscriber& subscriber) {
+    if (!subscriber.to_flush_) return;
+    subscriber.to_flush_ = false;
+    for (Members* const members : {&to_flush_, &flushing_}) {
+        std::ranges::replace(*members, &subscriber, static_cast<Subscriber*>(nullptr));
+    }
+}
+
+}  // namespace jac::cloud

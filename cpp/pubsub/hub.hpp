@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "pubsub/arena.hpp"
+#include "pubsub/broker.hpp"
+#include "pubsub/subscriber.hpp"
+#include "pubsub/targets.hpp"
+
+namespace jac::cloud {
+
+// One shard's sessions: by client id, by user, by channel. Puts messages into their outboxes and
+// gathers who has something to send, for the end of the turn. One thread's own.
+class Hub {
+   public:
+    Hub(unsigned shard, Directory& directory) : shard_(shard), directory_(directory) {}
+    Hub(const Hub&) = delete;
+    Hub& operator=(const Hub&) = delete;
+
+    // A subscriber is in the tables from join to leave, which must come before its end.
+    void join(Subscriber& subscriber);
+    void leave(Subscriber& subscriber);
+    void change_user(Subscriber& subscriber, const Identity& identity);
+
+    // To all members of the targets, each once. The frame is written once, if anybody is there.
+    std::size_t publish(const Targets& targets, std::string_view payload);
+    std::size_t publish(const Targets& targets, const SharedMessage& message);
+
+    // What came from another thread. A message for a session that has left, or has another identity
+    // by now, is dropped.
+    void deliver(const Delivery& delivery);
+
+    // To one subscriber, joined or not.
+    void send(Subscriber& subscriber, Opcode opcode, std::string_view payload);
+    void send(Subscriber& subscriber, const SharedMessage& message);
+    void send_bytes(Subscriber& subscriber, std::string_view bytes);
+    // The last frame of a session, whatever its outbox holds.
+    void send_final(Subscriber& subscriber, Opcode opcode, std::string_view payload);
+    // Has its flush() called at the end of the turn.
+    void flush_later(Subscriber& subscriber);
+
+    // The end of a turn: flushes those who were sent to. They may join, leave and send meanwhile.
+    void flush();
+
+    // An object that goes while it waits for its flush.
+    void forget(Subscriber& subscriber);
+
+    std::size_t size() const noexcept { return by_number_.size(); }
+    bool empty() const noexcept {
+        return by_number_.empty() && clients_.empty() && users_.empty() && channels_.empty();
+    }
+    // Bytes written since the last flush. Past gather_limit it is time for one: outboxes are not to
+    // fill up with what their sockets would take.
+    std::size_t gathered() const noexcept { return gathered_; }
+    static constexpr std::size_t gather_limit = std::size_t{128} << 10;
+
+   private:
+    using Members = std::vector<Subscriber*>;
+
+    template <class Write>
+    std::size_t publish_slice(const Targets& targets, Write write);
+    void send_slice(Subscriber& subscriber, const Slice& slice);
+    void enqueue(Subscriber& subscriber, const Slice& slice);
+    void enter_user(Subscriber& subscriber);
+    void leave_user(Subscriber& subscriber);
+
+    unsigned shard_;
+    Directory& directory_;
+    Arena arena_;
+    std::unordered_map<std::uint64_t, Subscriber*> by_number_;
+    std::unordered_map<std::string_view, Subscriber*> clients_;  // views into the subscribers
+    std::unordered_map<NodeId, Members, NodeIdHash> users_;
+    std::unordered_map<std::string, Members, StringHash, std::equal_to<>> channels_;
+    Members to_flush_;
+    Members flushing_;
+    std::size_t gathered_ = 0;
+};
+
+}  // namespace jac::cloud

@@ -1,0 +1,100 @@
+#include "pubsub/outbox.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+namespace jac::cloud {
+
+namespace {
+
+constexpr std::size_t kept_capacity = 8;  // slices an empty outbox keeps room for
+constexpr std::size_t own_block_size = std::size_t{16} << 10;
+
+std::ptrdiff_t index(std::size_t position) { return static_cast<std::ptrdiff_t>(position); }
+
+}  // namespace
+
+Enqueue Outbox::push(const Slice& slice) {
+    if (bytes_ != 0 && bytes_ + slice.size > limit_) return Enqueue::overflow;
+    append(slice);
+    return Enqueue::queued;
+}
+
+void Outbox::push_final(const Slice& slice) { append(slice); }
+
+void Outbox::append(const Slice& slice) {
+    bytes_ += slice.size;
+    if (first_ != slices_.size()) {
+        Slice& last = slices_.back();
+        if (last.block.get() == slice.block.get() && last.offset + last.size == slice.offset) {
+            last.size += slice.size;
+            return;
+        }
+    }
+    slices_.push_back(slice);
+}
+
+std::size_t Outbox::front(std::span<std::string_view> views) const {
+    const auto count = std::min(views.size(), slices_.size() - first_);
+    for (std::size_t i = 0; i < count; ++i) views[i] = slices_[first_ + i].view();
+    return count;
+}
+
+void Outbox::consume(std::size_t bytes) {
+    bytes_ -= bytes;
+    while (bytes != 0) {
+        Slice& slice = slices_[first_];
+        if (bytes < slice.size) {
+            slice.offset += bytes;
+            slice.size -= bytes;
+            break;
+        }
+        bytes -= slice.size;
+        slice.block = BlockRef();
+        ++first_;
+    }
+    if (first_ == slices_.size()) {
+        clear();
+    } else if (first_ > slices_.size() / 2) {
+        slices_.erase(slices_.begin(), slices_.begin() + index(first_));
+        settled_ = std::max(settled_, first_) - first_;
+        first_ = 0;
+    }
+}
+
+void Outbox::settle() {
+    if (settled_ < first_) {  // all that was settled has been sent
+        settled_ = first_;
+        own_tail_ = false;
+    }
+    std::vector<Slice> fresh(std::make_move_iterator(slices_.begin() + index(settled_)),
+                             std::make_move_iterator(slices_.end()));
+    slices_.resize(settled_);
+    for (Slice& slice : fresh) {
+        if (slice.size * 2 >= slice.block.get()->capacity()) {
+            slices_.push_back(std::move(slice));
+            own_tail_ = false;
+            continue;
+        }
+        if (!own_tail_ || slices_.back().block.get()->room() < slice.size) {
+            Block* const own = new Block(std::max(own_block_size, slice.size));
+            slices_.push_back({BlockRef(own), 0, 0});
+            own_tail_ = true;
+        }
+        Slice& tail = slices_.back();
+        tail.block.get()->append(slice.view());
+        tail.size += slice.size;
+    }
+    settled_ = slices_.size();
+}
+
+void Outbox::clear() {
+    bytes_ = 0;
+    first_ = 0;
+    settled_ = 0;
+    own_tail_ = false;
+    slices_.clear();
+    if (slices_.capacity() > kept_capacity) std::vector<Slice>().swap(slices_);
+}
+
+}  // namespace jac::cloud

@@ -1,0 +1,344 @@
+#include "pubsub/session.hpp"
+
+#include <algorithm>
+
+#include "protocol/reply.hpp"
+
+namespace jac::cloud {
+
+namespace {
+
+TargetKind target_kind(EventType type) {
+    switch (type) {
+        case EventType::user:
+            return TargetKind::user;
+        case EventType::channel:
+            return TargetKind::channel;
+        default:
+            return TargetKind::client;
+    }
+}
+
+}  // namespace
+
+Session::Session(SessionContext& context, std::uint64_t number, std::string client_id,
+                 std::string channel_id, const Identity& identity)
+    : Subscriber(number, std::move(client_id), std::move(channel_id), identity,
+                 context.config.outbox_bytes),
+      context_(context),
+      parser_(context.config.max_message_bytes),
+      tokens_(context.config.message_burst),
+      refilled_at_(context.now) {}
+
+Session::~Session() {
+    lost();
+    context_.hub.forget(*this);
+}
+
+void Session::open(std::string_view response_head) {
+    context_.hub.join(*this);
+    context_.counters.sessions.add();
+    context_.counters.sessions_opened.add();
+    context_.hub.send_bytes(*this, response_head);
+    reply_connection({});
+    if (context_.config.ping_interval > 0) {
+        ping_at_ = context_.now + to_duration(context_.config.ping_interval);
+    }
+}
+
+void Session::receive(std::span<char> bytes) {
+    // Whatever arrives shows that the peer lives.
+    pong_due_ = TimePoint::max();
+    if (const auto violation = parser_.feed(bytes, *this)) {
+        parser_.stop();
+        deaf_ = true;
+        close(*violation);
+    }
+    if (!parser_.inside_message()) {
+        message_due_ = TimePoint::max();
+    } else if (message_due_ == TimePoint::max() && context_.config.message_timeout > 0) {
+        message_due_ = context_.now + to_duration(context_.config.message_timeout);
+    }
+}
+
+void Session::lost() {
+    if (joined()) {
+        context_.hub.leave(*this);
+        context_.counters.sessions.subtract();
+    }
+    phase_ = Phase::ended;
+    parser_.stop();
+    outbox().clear();
+    ping_at_ = pong_due_ = message_due_ = close_due_ = TimePoint::max();
+}
+
+void Session::close(CloseCode code) {
+    if (phase_ != Phase::open) return;
+    if (joined()) {
+        context_.hub.leave(*this);
+        context_.counters.sessions.subtract();
+    }
+    phase_ = Phase::closing;
+    ping_at_ = pong_due_ = message_due_ = TimePoint::max();
+    close_due_ = context_.now + close_timeout;
+    context_.hub.send_final(*this, Opcode::close, close_payload(code));
+    changed();
+}
+
+void Session::end_if_overflowed() {
+    if (!overflowed() || phase_ != Phase::open) return;
+    context_.counters.slow_consumers.add();
+    context_.log.write(LogLevel::warning, "slow_consumer",
+                       {{"client_id", client_id()},
+                        {"queued_bytes", std::to_string(outbox().bytes())},
+                        {"setting", "outbox_bytes"}});
+    close(CloseCode::slow_consumer);
+}
+
+// --- what the parser finds
+
+void Session::on_message(Opcode opcode, std::string_view payload) {
+    message_due_ = TimePoint::max();
+    if (phase_ != Phase::open || draining_) return;
+    const bool known_utf8 = opcode == Opcode::text;
+    if (!charge()) {
+        refuse_over_rate(payload, known_utf8);
+    } else if (busy_) {
+        hold(payload, known_utf8);
+    } else {
+        act(payload, known_utf8);
+    }
+}
+
+void Session::on_ping(std::string_view payload) {
+    if (phase_ != Phase::open || !charge()) return;
+    context_.hub.send(*this, Opcode::pong, payload);
+}
+
+void Session::on_pong(std::string_view) {}  // receive() has noted that the peer lives
+
+void Session::on_close(CloseCode code) {
+    if (phase_ == Phase::open) {
+        // RFC 6455 section 5.5.1: answered with the same code.
+        close(code == CloseCode::no_status ? CloseCode::normal : code);
+    }
+    phase_ = Phase::ended;
+}
+
+// --- limits
+
+// Takes one from the bucket of message_rate. Who keeps on sending past an empty one for another
+// burst is closed.
+bool Session::charge() {
+    const Config& config = context_.config;
+    if (config.message_rate <= 0) return true;
+    const std::chrono::duration<double> passed = context_.now - refilled_at_;
+    refilled_at_ = context_.now;
+    tokens_ = std::min(config.message_burst, tokens_ + passed.count() * config.message_rate) - 1;
+    if (tokens_ >= 0) return true;
+    if (tokens_ < -config.message_burst) {
+        context_.counters.rate_limited.add();
+        context_.log.write(LogLevel::warning, "rate_limited",
+                           {{"client_id", client_id()}, {"setting", "message_rate"}});
+        close(CloseCode::rate_limited);
+    }
+    return false;
+}
+
+void Session::refuse_over_rate(std::string_view message, bool known_utf8) {
+    if (phase_ != Phase::open) return;
+    if (const ClientEvent* const event = context_.reader.read(message, known_utf8)) {
+        reply_error(ReplyError::rate_limited, *event);
+    } else {
+        const auto& problem = context_.reader.problem();
+        reply(error_reply(ReplyError::rate_limited, problem.type, problem.id));
+    }
+}
+
+void Session::hold(std::string_view message, bool known_utf8) {
+    if (!held_) held_ = std::make_unique<std::deque<Held>>();
+    held_->push_back({std::string(message), known_utf8});
+    held_bytes_ += message.size();
+    paused_ = held_->size() >= context_.config.held_events ||
+              held_bytes_ >= context_.config.max_message_bytes;
+}
+
+// After a walker or a token check: what was held back, until the next of them.
+void Session::resume() {
+    busy_ = false;
+    while (!busy_ && held_ && !draining_) {
+        const Held next = std::move(held_->front());
+        held_->pop_front();
+        held_bytes_ -= next.message.size();
+        if (held_->empty()) held_.reset();
+        act(next.message, next.known_utf8);
+    }
+    if (paused_ && (!held_ || held_->size() * 2 <= context_.config.held_events)) {
+        paused_ = false;
+        // Nothing was read, so no pong could be seen.
+        if (pong_due_ != TimePoint::max()) start_pong_clock();
+    }
+    changed();
+}
+
+// --- time
+
+TimePoint Session::deadline() const noexcept {
+    return std::min({ping_at_, pong_due_, message_due_, close_due_});
+}
+
+void Session::start_pong_clock() {
+    pong_due_ = context_.now + to_duration(context_.config.pong_timeout);
+}
+
+void Session::on_deadline() {
+    const auto now = context_.now;
+    if (now >= close_due_) {
+        lost();
+        changed();
+        return;
+    }
+    if (now >= pong_due_) {
+        if (paused_) {
+            start_pong_clock();
+        } else {
+            context_.counters.not_responding.add();
+            close(CloseCode::not_responding);
+            return;
+        }
+    }
+    if (now >= message_due_) {
+        context_.log.write(LogLevel::warning, "message_timeout",
+                           {{"client_id", client_id()}, {"setting", "message_timeout"}});
+        close(CloseCode::not_responding);
+        return;
+    }
+    if (now >= ping_at_) {
+        context_.hub.send(*this, Opcode::ping, {});
+        if (pong_due_ == TimePoint::max()) start_pong_clock();
+        ping_at_ = now + to_duration(context_.config.ping_interval);
+    }
+}
+
+// --- events
+
+void Session::act(std::string_view message, bool known_utf8) {
+    const ClientEvent* const event = context_.reader.read(message, known_utf8);
+    if (event == nullptr) {
+        const auto& problem = context_.reader.problem();
+        context_.counters.errors[static_cast<std::size_t>(problem.error)].add();
+        reply(error_reply(problem));
+        return;
+    }
+    context_.counters.events[static_cast<std::size_t>(event->type)].add();
+    switch (event->type) {
+        case EventType::walker:
+            act_walker(*event);
+            break;
+        case EventType::user:
+        case EventType::channel:
+        case EventType::client:
+            act_publish(*event);
+            break;
+        case EventType::change_user:
+            act_change_user(*event);
+            break;
+        case EventType::connection:
+            reply_connection(event->id);
+            break;
+    }
+}
+
+bool Session::may_publish(const ClientEvent& event) const {
+    switch (context_.config.client_events) {
+        case ClientEvents::anyone:
+            return true;
+        case ClientEvents::authenticated:
+            return identity().authenticated;
+        case ClientEvents::members:
+            if (event.type != EventType::channel) return identity().authenticated;
+            return std::ranges::all_of(event.targets,
+                                       [this](auto name) { return name == channel_id(); });
+        case ClientEvents::nobody:
+            return false;
+    }
+    return false;
+}
+
+void Session::act_publish(const ClientEvent& event) {
+    if (!may_publish(event)) {
+        reply_error(ReplyError::forbidden, event);
+        return;
+    }
+    const Targets targets(target_kind(event.type), event.targets);
+    context_.counters.messages_queued.add(context_.hub.publish(targets, event.data));
+    context_.broker.publish_elsewhere(targets, event.data, context_.shard);
+    if (!event.id.empty()) reply(ack_reply(event.id));
+}
+
+void Session::act_walker(const ClientEvent& event) {
+    const auto walker = context_.walkers->find(event.walker);
+    if (walker == context_.walkers->end()) {
+        reply_error(ReplyError::unknown_walker, event);
+        return;
+    }
+    const bool wants_user = walker->second;
+    if (wants_user && !identity().authenticated) {
+        reply_error(ReplyError::unauthenticated, event);
+        return;
+    }
+    busy_ = true;
+    submit_walker({.walker = std::string(event.walker),
+                   .context = std::string(event.context),
+                   .node = event.node ? std::optional<std::string>(*event.node) : std::nullopt,
+                   .id = std::string(event.id),
+                   .response = event.response,
+                   .identity = identity(),
+                   .origin = {context_.port, number(), generation(), shared_generation()}});
+}
+
+void Session::walker_done(std::string_view text) {
+    if (!text.empty()) reply(text);
+    resume();
+}
+
+void Session::act_change_user(const ClientEvent& event) {
+    if (!event.token) {
+        become({});
+        reply_connection(event.id);
+        return;
+    }
+    busy_ = true;
+    pending_id_ = event.id;
+    submit_token(std::string(*event.token));
+}
+
+void Session::token_checked(const std::optional<Identity>& identity) {
+    const std::string id = std::exchange(pending_id_, {});
+    become(identity.value_or(Identity{}));
+    if (!identity) {
+        context_.counters.errors[static_cast<std::size_t>(ReplyError::invalid_token)].add();
+        reply(error_reply(ReplyError::invalid_token, to_string(EventType::change_user), id));
+    }
+    reply_connection(id);
+    resume();
+}
+
+void Session::become(const Identity& identity) { context_.hub.change_user(*this, identity); }
+
+// --- replies
+
+void Session::reply(std::string_view text) {
+    if (phase_ == Phase::open) context_.hub.send(*this, Opcode::text, text);
+}
+
+void Session::reply_error(ReplyError error, const ClientEvent& event) {
+    context_.counters.errors[static_cast<std::size_t>(error)].add();
+    reply(error_reply(error, to_string(event.type), event.id, event.walker));
+}
+
+void Session::reply_connection(std::string_view id) {
+    reply(connection_reply(client_id(), identity().root, channel_id(), id));
+}
+
+}  // namespace jac::cloud

@@ -1,0 +1,143 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/config.hpp"
+#include "base/counters.hpp"
+#include "base/log.hpp"
+#include "protocol/client_event.hpp"
+#include "protocol/frame_parser.hpp"
+#include "pubsub/broker.hpp"
+#include "pubsub/hub.hpp"
+#include "pubsub/subscriber.hpp"
+#include "pubsub/work.hpp"
+
+namespace jac::cloud {
+
+using TimePoint = std::chrono::steady_clock::time_point;
+
+// The walkers that list websocket, and whether each wants a user.
+using WalkerTable = std::unordered_map<std::string, bool, StringHash, std::equal_to<>>;
+
+// What the sessions of a shard share. One thread's own, but for what is thread-safe by itself.
+struct SessionContext {
+    const Config& config;
+    LogSink& log;
+    LocalBroker& broker;
+    Hub& hub;
+    std::shared_ptr<ShardPort> port;
+    unsigned shard;
+    EventReader reader;
+    std::shared_ptr<const WalkerTable> walkers;
+    ShardCounters counters;
+    TimePoint now;  // set by the shard before it calls a session
+};
+
+// One WebSocket's life, without its socket: takes the bytes that came, acts on the events in them
+// strictly in their order, and leaves what is to be sent in the outbox. A running walker (or token
+// check) holds back what came after it.
+class Session : public Subscriber, private FrameHandler {
+   public:
+    Session(SessionContext& context, std::uint64_t number, std::string client_id,
+            std::string channel_id, const Identity& identity);
+    ~Session() override;
+
+    // Joins the hub; queues the upgrade's response and the connection frame.
+    void open(std::string_view response_head);
+    // Bytes from the socket; unmasked in place.
+    void receive(std::span<char> bytes);
+    // The socket ended, or is being closed by its owner. Whole events that came before still take
+    // effect.
+    void lost();
+    // Says goodbye with this code, if it has not yet.
+    void close(CloseCode code);
+    // The server takes no new events: those that run, finish.
+    void drain() noexcept { draining_ = true; }
+
+    // False: do not read for now, too much is held back.
+    bool reading() const noexcept { return !paused_; }
+    // Nothing more will be queued: close the socket when the outbox is empty.
+    bool ended() const noexcept { return phase_ == Phase::ended; }
+    // Nothing the peer sends matters any more: say so with the socket's half-close once the outbox
+    // is empty, and wait for its end.
+    bool deaf() const noexcept { return deaf_; }
+    // Work is out whose answer will come; the object must live until then.
+    bool busy() const noexcept { return busy_; }
+
+    // When on_deadline() wants to be called next; TimePoint::max() for never.
+    TimePoint deadline() const noexcept;
+    void on_deadline();
+
+    // The answers to submit_*, on the shard's thread.
+    void walker_done(std::string_view reply);
+    void token_checked(const std::optional<Identity>& identity);
+
+   protected:
+    SessionContext& context() noexcept { return context_; }
+
+    // Hands work on; the answer comes through walker_done or token_checked, never from within.
+    virtual void submit_walker(WalkerJob::Request request) = 0;
+    virtual void submit_token(std::string token) = 0;
+    // reading() or deadline() may have changed outside of receive().
+    virtual void changed() = 0;
+
+    // Called by the owner's flush() first: a receiver that could not keep up is told so.
+    void end_if_overflowed();
+
+   private:
+    enum class Phase : std::uint8_t { open, closing, ended };
+
+    struct Held {
+        std::string message;
+        bool known_utf8;
+    };
+
+    void on_message(Opcode opcode, std::string_view payload) override;
+    void on_ping(std::string_view payload) override;
+    void on_pong(std::string_view payload) override;
+    void on_close(CloseCode code) override;
+
+    bool charge();
+    void refuse_over_rate(std::string_view message, bool known_utf8);
+    void hold(std::string_view message, bool known_utf8);
+    void resume();
+    void act(std::string_view message, bool known_utf8);
+    void act_publish(const ClientEvent& event);
+    void act_walker(const ClientEvent& event);
+    void act_change_user(const ClientEvent& event);
+    bool may_publish(const ClientEvent& event) const;
+    void become(const Identity& identity);
+    void reply(std::string_view text);
+    void reply_error(ReplyError error, const ClientEvent& event);
+    void reply_connection(std::string_view id);
+    void start_pong_clock();
+
+    static constexpr std::chrono::seconds close_timeout{5};
+
+    SessionContext& context_;
+    FrameParser parser_;
+    std::unique_ptr<std::deque<Held>> held_;  // most sessions never need it
+    std::size_t held_bytes_ = 0;
+    std::string pending_id_;  // of the change_user that is being checked
+    double tokens_;           // of the rate limit's bucket
+    TimePoint refilled_at_;
+    TimePoint ping_at_ = TimePoint::max();
+    TimePoint pong_due_ = TimePoint::max();
+    TimePoint message_due_ = TimePoint::max();
+    TimePoint close_due_ = TimePoint::max();
+    Phase phase_ = Phase::open;
+    bool busy_ = false;  // a walker or a token check of this session runs
+    bool paused_ = false;
+    bool draining_ = false;
+    bool deaf_ = false;
+};
+
+}  // namespace jac::cloud

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/ids.hpp"
+#include "pubsub/outbox.hpp"
+
+namespace jac::cloud {
+
+// What a hub knows of a session: who it is, where it stands in the hub's tables, and its outbox.
+class Subscriber {
+   public:
+    Subscriber(std::uint64_t number, std::string client_id, std::string channel_id,
+               const Identity& identity, std::size_t outbox_limit)
+        : number_(number),
+          client_id_(std::move(client_id)),
+          channel_id_(std::move(channel_id)),
+          identity_(identity),
+          outbox_(outbox_limit) {}
+    virtual ~Subscriber() = default;
+    Subscriber(const Subscriber&) = delete;
+    Subscriber& operator=(const Subscriber&) = delete;
+
+    // Unique in its shard for as long as the process lives.
+    std::uint64_t number() const noexcept { return number_; }
+    const std::string& client_id() const noexcept { return client_id_; }
+    const std::string& channel_id() const noexcept { return channel_id_; }
+    const Identity& identity() const noexcept { return identity_; }
+    Outbox& outbox() noexcept { return outbox_; }
+    const Outbox& outbox() const noexcept { return outbox_; }
+
+    // Counts the identities this session has had, from 1.
+    std::uint32_t generation() const noexcept { return generation_; }
+    // The same for other threads, 0 once the session has left its hub. Made when first asked for.
+    std::shared_ptr<const std::atomic<std::uint32_t>> shared_generation();
+
+    // Once at the end of a turn that queued something, or in which the outbox overflowed.
+    virtual void flush() = 0;
+
+   private:
+    friend class Hub;
+
+    std::uint64_t number_;
+    std::string client_id_;
+    std::string channel_id_;
+    Identity identity_;
+    Outbox outbox_;
+    std::size_t user_position_ = 0;     // in the hub's list of that user's sessions
+    std::size_t channel_position_ = 0;  // in the hub's list of that channel's sessions
+    std::uint32_t generation_ = 1;
+    std::shared_ptr<std::atomic<std::uint32_t>> shared_generation_;
+    bool joined_ = false;
+    bool to_flush_ = false;
+    bool overflowed_ = false;
+
+   protected:
+    bool joined() const noexcept { return joined_; }
+    bool overflowed() const noexcept { return overflowed_; }
+};
+
+}  // namespace jac::cloud

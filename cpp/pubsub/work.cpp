@@ -1,0 +1,33 @@
+#include "pubsub/work.hpp"
+
+#include "protocol/reply.hpp"
+
+namespace jac::cloud {
+
+WalkerJob::~WalkerJob() {
+    if (done_) fail(ReplyError::walker_failed, {});
+}
+
+void WalkerJob::finish(std::string_view reports) {
+    std::string reply;
+    if (request_.response) {
+        reply = walker_reply(request_.walker, reports, request_.id);
+    } else if (!request_.id.empty()) {
+        reply = ack_reply(request_.id);
+    }
+    answer(std::move(reply));
+}
+
+void WalkerJob::fail(ReplyError error, std::string_view error_json,
+                     const std::optional<std::string>& ref) {
+    constexpr auto type = "walker";
+    std::string sentence(error_json);
+    if (sentence.empty()) append_json_string(sentence, error_sentence(error, request_.walker));
+    answer(error_reply_json(error, type, request_.id, sentence, ref));
+}
+
+void WalkerJob::answer(std::string reply) {
+    if (auto done = std::exchange(done_, nullptr)) done(std::move(reply));
+}
+
+}  // namespace jac::cloud

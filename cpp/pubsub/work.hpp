@@ -1,0 +1,82 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <string>
+#include <utility>
+
+#include "base/ids.hpp"
+#include "base/reply_error.hpp"
+#include "pubsub/origin.hpp"
+
+namespace jac::cloud {
+
+// What a session asks of the interpreter's side.
+
+// A walker to be run for a session. Answered once, from any thread; one that is dropped unanswered
+// counts as failed. Move-only.
+class WalkerJob {
+   public:
+    struct Request {
+        std::string walker;
+        std::string context;  // JSON text of an object
+        std::optional<std::string> node;
+        std::string id;  // JSON text, empty: none
+        bool response = false;
+        Identity identity;
+        Origin origin;
+    };
+    // Runs on the answering thread with the reply to send, empty for none: it posts to the shard
+    // and returns.
+    using Done = std::function<void(std::string reply)>;
+
+    WalkerJob(Request request, Done done)
+        : request_(std::move(request)), done_(std::move(done)) {}
+    WalkerJob(WalkerJob&& other) noexcept
+        : request_(std::move(other.request_)), done_(std::exchange(other.done_, nullptr)) {}
+    WalkerJob& operator=(WalkerJob&&) = delete;
+    ~WalkerJob();
+
+    const Request& request() const noexcept { return request_; }
+
+    // The walker's unit of work is committed. `reports` is the JSON text of a list.
+    void finish(std::string_view reports);
+    // Nothing was committed. `error_json` is JSON text; empty: the error's own sentence.
+    void fail(ReplyError error, std::string_view error_json,
+              const std::optional<std::string>& ref = std::nullopt);
+
+   private:
+    void answer(std::string reply);
+
+    Request request_;
+    Done done_;
+};
+
+// A token to be checked, of a handshake or a change_user event. Answered once, from any thread; one
+// that is dropped unanswered counts as refused. Move-only.
+class TokenCheck {
+   public:
+    // `done` runs on the answering thread: it posts to the shard and returns.
+    using Done = std::function<void(std::optional<Identity>)>;
+
+    TokenCheck(std::string token, Done done) : token_(std::move(token)), done_(std::move(done)) {}
+    TokenCheck(TokenCheck&& other) noexcept
+        : token_(std::move(other.token_)), done_(std::exchange(other.done_, nullptr)) {}
+    TokenCheck& operator=(TokenCheck&&) = delete;
+    ~TokenCheck() { answer(std::nullopt); }
+
+    const std::string& token() const noexcept { return token_; }
+
+    // nullopt: refused.
+    void answer(std::optional<Identity> identity) {
+        if (auto done = std::exchange(done_, nullptr)) done(identity);
+    }
+
+   private:
+    std::string token_;
+    Done done_;
+};
+
+}  // namespace jac::cloud

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "base/config.hpp"
+#include "base/lane.hpp"
+#include "base/log.hpp"
+#include "pubsub/broker.hpp"
+#include "pubsub/work.hpp"
+
+namespace jac::cloud {
+
+class HttpQueue;  // http_exchange.hpp
+
+// What the shards of one server share. Outlives them.
+struct Services {
+    const Config config;
+    LogSink log;
+    Lane<WalkerJob> walker_lane;
+    Lane<TokenCheck> token_lane;
+    std::shared_ptr<HttpQueue> http;      // requests for the application
+    std::unique_ptr<LocalBroker> broker;  // made once the shards are
+    std::atomic<bool> draining = false;   // new connections are answered 503
+};
+
+}  // namespace jac::cloud

@@ -1,0 +1,163 @@
+#include "server/shard.hpp"
+
+#include <boost/asio/post.hpp>
+#include <ctime>
+
+#include "server/websocket_connection.hpp"
+
+namespace jac::cloud {
+
+Shard::Shard(unsigned index, Services& services)
+    : index_(index),
+      services_(services),
+      hub_(index, services.broker->directory()),
+      sessions_{services.config,
+                services.log,
+                *services.broker,
+                hub_,
+                nullptr,
+                index,
+                EventReader({services.config.max_json_depth, services.config.max_targets}),
+                std::make_shared<const WalkerTable>(),
+                {},
+                std::chrono::steady_clock::now()},
+      wheel_(sessions_.now),
+      work_(boost::asio::make_work_guard(io_)),
+      timer_(io_),
+      mailbox_(std::make_shared<Mailbox>(
+          io_, [this](const Delivery& delivery) { receive(delivery); })) {
+    sessions_.port = mailbox_;
+}
+
+Shard::~Shard() { mailbox_->close(); }
+
+void Shard::run() {
+    // What a turn publishes leaves together at its end: Asio hands out the work of a turn one
+    // handler at a time, so they are gathered here, within bounds of count, bytes and time.
+    constexpr int most_handlers = 512;
+    constexpr std::chrono::milliseconds longest_turn{2};
+    while (io_.run_one() != 0) {
+        const auto started = std::chrono::steady_clock::now();
+        for (int i = 1; i < most_handlers && hub_.gathered() < Hub::gather_limit; ++i) {
+            if (io_.poll_one() == 0) break;
+            if (i % 16 == 0 && std::chrono::steady_clock::now() - started > longest_turn) break;
+        }
+        hub_.flush();
+    }
+    // The thread is the last to touch them: sessions go before the hub that lists them.
+    mailbox_->close();
+    websockets_.clear();
+}
+
+void Shard::receive(const Delivery& delivery) {
+    hub_.deliver(delivery);
+    flush_if_gathered();
+}
+
+void Shard::flush_if_gathered() {
+    if (hub_.gathered() >= Hub::gather_limit) hub_.flush();
+}
+
+void Shard::start_websocket(boost::asio::ip::tcp::socket socket, Upgrade upgrade) {
+    sessions_.now = std::chrono::steady_clock::now();
+    const auto unix_now = std::time(nullptr);
+    auto channel_id = upgrade.channel_id.empty() ? random_id(unix_now) : upgrade.channel_id;
+    const auto number = ++last_number_;
+    auto websocket = std::make_shared<WebsocketConnection>(
+        *this, std::move(socket), number, random_id(unix_now), std::move(channel_id),
+        upgrade.identity, std::move(upgrade.ticket));
+    websockets_.emplace(number, websocket);
+    websocket->start(upgrade.response_head, {upgrade.leftover.data(), upgrade.leftover.size()});
+    if (services_.draining) websocket->finish();
+}
+
+void Shard::remove(WebsocketConnection& websocket) {
+    // Not here and now: the object may be the one that is running.
+    boost::asio::post(io_, [this, number = websocket.number()] { websockets_.erase(number); });
+}
+
+void Shard::answer_walker(std::uint64_t number, std::string_view reply) {
+    if (const auto found = websockets_.find(number); found != websockets_.end()) {
+        sessions_.now = std::chrono::steady_clock::now();
+        found->second->answer_walker(reply);
+        flush_if_gathered();
+    }
+}
+
+void Shard::answer_token(std::uint64_t number, const std::optional<Identity>& identity) {
+    if (const auto found = websockets_.find(number); found != websockets_.end()) {
+        sessions_.now = std::chrono::steady_clock::now();
+        found->second->answer_token(identity);
+    }
+}
+
+// --- time
+
+void Shard::wake_at(std::uint64_t number, TimePoint due) {
+    wheel_.skip_to(sessions_.now);
+    wheel_.add(number, due);
+    arm_timer();
+}
+
+void Shard::arm_timer() {
+    if (timer_armed_ || wheel_.empty()) return;
+    timer_armed_ = true;
+    timer_.expires_after(TimerWheel::tick);
+    timer_.async_wait([this](const boost::system::error_code& error) {
+        timer_armed_ = false;
+        if (!error) on_timer();
+    });
+}
+
+void Shard::on_timer() {
+    sessions_.now = std::chrono::steady_clock::now();
+    wheel_.advance(sessions_.now, [this](const TimerWheel::Entry& entry) {
+        const auto found = websockets_.find(entry.number);
+        if (found != websockets_.end()) found->second->on_wheel(entry.due);
+    });
+    arm_timer();
+}
+
+// --- the end
+
+void Shard::drain_connections() {
+    for (const auto& [number, websocket] : websockets_) websocket->drain();
+    for (Connection* const connection : connections_) connection->drain();
+}
+
+void Shard::finish_connections() {
+    std::vector<std::uint64_t> numbers;
+    numbers.reserve(websockets_.size());
+    for (const auto& [number, websocket] : websockets_) numbers.push_back(number);
+    finish_some(std::move(numbers));
+    for (Connection* const connection : snapshot()) connection->finish();
+}
+
+void Shard::finish_some(std::vector<std::uint64_t> numbers) {
+    constexpr std::size_t batch = 256;
+    sessions_.now = std::chrono::steady_clock::now();
+    for (std::size_t i = 0; i < batch && !numbers.empty(); ++i) {
+        const auto found = websockets_.find(numbers.back());
+        numbers.pop_back();
+        if (found != websockets_.end()) found->second->finish();
+    }
+    if (numbers.empty()) return;
+    boost::asio::post(io_, [this, numbers = std::move(numbers)]() mutable {
+        finish_some(std::move(numbers));
+    });
+}
+
+void Shard::abort_connections() {
+    std::vector<std::shared_ptr<WebsocketConnection>> websockets;
+    websockets.reserve(websockets_.size());
+    for (const auto& [number, websocket] : websockets_) websockets.push_back(websocket);
+    for (const auto& websocket : websockets) websocket->abort();
+    for (Connection* const connection : snapshot()) connection->abort();
+}
+
+// A connection that ends leaves the set.
+std::vector<Connection*> Shard::snapshot() const {
+    return {connections_.begin(), connections_.end()};
+}
+
+}  // namespace jac::cloud

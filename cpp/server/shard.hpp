@@ -1,0 +1,121 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "pubsub/hub.hpp"
+#include "pubsub/session.hpp"
+#include "server/mailbox.hpp"
+#include "server/services.hpp"
+#include "server/timer_wheel.hpp"
+
+namespace jac::cloud {
+
+class WebsocketConnection;
+
+// Anything with a socket that a shard has to end when the server stops. All on the shard's thread.
+// An HTTP session enters itself in its shard's connections() and leaves in its destructor.
+class Connection {
+   public:
+    virtual ~Connection() = default;
+    // The server takes no new work: finish what runs.
+    virtual void drain() = 0;
+    // Say goodbye: a WebSocket closes with 1001, HTTP finishes the response that runs.
+    virtual void finish() = 0;
+    // Close the socket now.
+    virtual void abort() = 0;
+};
+
+// What an accepted upgrade hands to its WebSocket.
+struct Upgrade {
+    std::string response_head;  // the whole 101 response, sent before the first frame
+    std::string leftover;       // bytes that came behind the request in the same segment
+    std::string channel_id;     // empty: a random one
+    Identity identity;
+    std::shared_ptr<void> ticket;  // its place among the allowed connections; freed with it
+};
+
+// One I/O thread: its own io_context, connections, hub and timers. Everything is for its own
+// thread, but for mailbox(), stop(), connection_count() and the counters.
+class Shard {
+   public:
+    Shard(unsigned index, Services& services);
+    ~Shard();
+    Shard(const Shard&) = delete;
+    Shard& operator=(const Shard&) = delete;
+
+    unsigned index() const noexcept { return index_; }
+    boost::asio::io_context& io() noexcept { return io_; }
+    Services& services() noexcept { return services_; }
+    const Config& config() const noexcept { return services_.config; }
+    LogSink& log() noexcept { return services_.log; }
+    Hub& hub() noexcept { return hub_; }
+    SessionContext& sessions() noexcept { return sessions_; }
+    const std::shared_ptr<Mailbox>& mailbox() const noexcept { return mailbox_; }
+    std::unordered_set<Connection*>& connections() noexcept { return connections_; }
+    const ShardCounters& counters() const noexcept { return sessions_.counters; }
+
+    // Connections assigned to this shard and not yet gone: counted by the listener and the tickets.
+    std::atomic<std::uint64_t>& connection_count() noexcept { return connection_count_; }
+
+    // Starts the life of a WebSocket on a socket whose upgrade request was accepted.
+    void start_websocket(boost::asio::ip::tcp::socket socket, Upgrade upgrade);
+
+    // For the shard's WebSockets: their place in the timer wheel, and their end.
+    void wake_at(std::uint64_t number, TimePoint due);
+    void remove(WebsocketConnection& websocket);
+    std::array<char, 65536>& read_buffer() noexcept { return read_buffer_; }
+
+    // The answers to a session's work; nobody may be there to have them.
+    void answer_walker(std::uint64_t number, std::string_view reply);
+    void answer_token(std::uint64_t number, const std::optional<Identity>& identity);
+
+    // No new events are taken.
+    void drain_connections();
+    // Says goodbye to everyone, some in each turn.
+    void finish_connections();
+    // Closes every socket now.
+    void abort_connections();
+    bool idle() const noexcept { return websockets_.empty() && connections_.empty(); }
+
+    // Runs until stop(). Called by the thread that the server gives it.
+    void run();
+    // Any thread: ends run() soon.
+    void stop() { io_.stop(); }
+
+   private:
+    void receive(const Delivery& delivery);
+    void flush_if_gathered();
+    void arm_timer();
+    void on_timer();
+    void finish_some(std::vector<std::uint64_t> numbers);
+    std::vector<Connection*> snapshot() const;
+
+    unsigned index_;
+    Services& services_;
+    Hub hub_;
+    SessionContext sessions_;
+    TimerWheel wheel_;
+    std::unordered_map<std::uint64_t, std::shared_ptr<WebsocketConnection>> websockets_;
+    std::unordered_set<Connection*> connections_;
+    std::array<char, 65536> read_buffer_{};
+    std::uint64_t last_number_ = 0;
+    std::atomic<std::uint64_t> connection_count_ = 0;
+    bool timer_armed_ = false;
+    // Behind the tables: handlers that go with it still find them.
+    boost::asio::io_context io_{1};
+    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+    boost::asio::steady_timer timer_;
+    std::shared_ptr<Mailbox> mailbox_;
+};
+
+}  // namespace jac::cloud

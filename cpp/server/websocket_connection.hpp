@@ -1,0 +1,54 @@
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <memory>
+
+#include "pubsub/session.hpp"
+#include "server/shard.hpp"
+
+namespace jac::cloud {
+
+// A session and its socket. The shard owns it until the socket is closed and no work of it is out.
+class WebsocketConnection final : public Session,
+                                  public Connection,
+                                  public std::enable_shared_from_this<WebsocketConnection> {
+   public:
+    WebsocketConnection(Shard& shard, boost::asio::ip::tcp::socket socket, std::uint64_t number,
+                        std::string client_id, std::string channel_id, const Identity& identity,
+                        std::shared_ptr<void> ticket);
+
+    void start(std::string_view response_head, std::span<char> leftover);
+
+    // The shard's clock came to the session's place in the wheel.
+    void on_wheel(TimePoint due);
+    void answer_walker(std::string_view reply);
+    void answer_token(const std::optional<Identity>& identity);
+
+    void flush() override;
+
+    void drain() override { Session::drain(); }
+    void finish() override { close(CloseCode::going_away); }
+    void abort() override;
+
+   private:
+    void submit_walker(WalkerJob::Request request) override;
+    void submit_token(std::string token) override;
+    void changed() override;
+
+    void read();
+    void on_readable();
+    void wait_writable();
+    bool write_some();
+    void schedule();
+    void close_socket();
+    void retire_if_done();
+
+    Shard& shard_;
+    boost::asio::ip::tcp::socket socket_;
+    std::shared_ptr<void> ticket_;
+    TimePoint scheduled_ = TimePoint::max();
+    bool waiting_read_ = false;
+    bool waiting_write_ = false;
+};
+
+}  // namespace jac::cloud
