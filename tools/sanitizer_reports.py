@@ -1,4 +1,4 @@
-"""Reads the sanitizers' reports of a run: any error fails, and any leak with code of ours near its top.
+"""Reads the sanitizers' reports of a run: any error fails, and any leak near code of ours.
 
 usage: sanitizer_reports.py FOLDER
 """

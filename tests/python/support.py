@@ -235,7 +235,7 @@ class ServerProcess:
 
 
 def without_sanitizer(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment for programs that are not under test: `make sanitize` preloads its runtime."""
+    """The environment for programs not under test, without what `make sanitize` preloads."""
     ours = {"LD_PRELOAD", "PYTHONPATH"}
     return {name: value for name, value in environment.items() if name not in ours}
 
