@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from sqlalchemy import String, Table, create_engine, event, select
-from sqlalchemy.exc import ArgumentError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, sessionmaker
 from sqlalchemy.schema import CreateTable
 
@@ -70,8 +70,8 @@ class Users:
     """The users of one server, in the database at the SQLAlchemy URL `url`.
 
     Safe to use from any thread. Every method waits for the database, and `register` and `login`
-    hash a password: none is to be called on an event loop. ConfigError when the URL is not one,
-    or its driver is not installed; otherwise the errors of SQLAlchemy.
+    hash a password: none is to be called on an event loop. ConfigError when the URL is not one, its
+    driver is not installed, or the database not to be reached; later the errors of SQLAlchemy.
     """
 
     def __init__(self, url: str, passwords: Passwords) -> None:
@@ -84,9 +84,14 @@ class Users:
             event.listen(self._engine, "connect", _prepare_sqlite)
         self._passwords = passwords
         self._session = sessionmaker(self._engine)
-        # Not create_all: it looks first, and two servers that start at once would both make it.
-        with self._engine.begin() as connection:
-            connection.execute(CreateTable(_TABLE, if_not_exists=True))
+        try:
+            # Not create_all: it looks first, and two servers that start at once would both make it.
+            with self._engine.begin() as connection:
+                connection.execute(CreateTable(_TABLE, if_not_exists=True))
+        except DBAPIError as error:
+            self._engine.dispose()
+            problem = " ".join(str(error.orig).split())
+            raise ConfigError(f"database_url: the users cannot be reached: {problem}") from None
 
     def register(self, email: str, password: str, create_root: Callable[[], str]) -> User:
         """Adds a user with a root made by `create_root` (32 hex digits, committed).

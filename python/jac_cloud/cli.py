@@ -1,0 +1,77 @@
+"""`jac serve`: the settings as flags."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from jaclang.cli.command import Arg, ArgKind, CommandPriority
+from jaclang.cli.registry import get_registry
+
+COMMAND = "serve"
+
+# Not None, which stands for False in a flag without a value; not "", a value that can be given.
+_UNSET = "\0"
+
+
+def register() -> None:
+    """Adds `serve` to the commands of `jac`. To be called while `jac` collects its commands."""
+    # The settings take a quarter of a second to import, which no other command is to pay for.
+    flags = _flags() if COMMAND in sys.argv[1:2] else []
+    get_registry().command(
+        COMMAND,
+        help="Serve an app over WebSocket and HTTP on one port",
+        args=[
+            Arg.create("file", kind=ArgKind.POSITIONAL, help="the app: a .jac or .py file"),
+            *flags,
+        ],
+        examples=[("jac serve app.jac", ""), ("jac serve app.jac -H 0.0.0.0 --port 80", "")],
+        group="deployment",
+        priority=CommandPriority.PLUGIN,
+        source="jac-cloud-native",
+    )(serve_command)
+
+
+def serve_command(file: str, **flags: Any) -> int:
+    """Serve the walkers of an app over WebSocket and HTTP on one port, until SIGTERM or SIGINT.
+
+    Each flag may also be set in the environment as JAC_CLOUD_NAME, or as name in jac.toml under
+    [plugins.cloud].
+    """
+    from jac_cloud.errors import CloudError
+    from jac_cloud.serving import run
+    from jac_cloud.server import Server
+    from jac_cloud.settings import Settings, flag, load
+
+    given = {name: flags.get(name) for name in Settings.model_fields}
+    # Both unset: a flag with a value, and one without.
+    chosen = {name: value for name, value in given.items() if value not in (None, _UNSET)}
+    try:
+        run(Server.configured(file, load(Path(file).resolve().parent, chosen, flag)))
+    except CloudError as error:
+        sys.stderr.write(f"jac serve: {error}\n")
+        return 1
+    return 0
+
+
+def _flags() -> list[Arg]:
+    from jac_cloud.settings import Settings
+
+    return [_flag(name) for name in Settings.model_fields]
+
+
+def _flag(name: str) -> Arg:
+    from jac_cloud.settings import Settings, allowed, flag
+
+    field = Settings.model_fields[name]
+    is_switch = field.annotation is bool
+    meaning = f"{field.description} Allowed: {allowed(name)}. Default: {field.default}."
+    return Arg.create(
+        flag(name).removeprefix("--"),
+        kind=ArgKind.FLAG if is_switch else ArgKind.OPTION,
+        default=_UNSET if is_switch else None,
+        # -h is help.
+        short="H" if name == "host" else None,
+        # argparse formats its help with %.
+        help=meaning.replace("%", "%%"),
+        metavar=None if is_switch else "VALUE",
+    )

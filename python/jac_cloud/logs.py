@@ -1,0 +1,135 @@
+"""Logging: one line an event, as text for people or JSON for machines.
+
+Everything logs to loggers below `jac_cloud` with its fields in `extra`, or in one dictionary
+`extra={"fields": ...}`. Whatever came from a client is escaped, and no token or password is
+written, wherever in an event it stands.
+"""
+
+import json
+import logging
+import re
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, Protocol, TextIO
+
+LOGGER = "jac_cloud"
+
+_STANDARD = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName", "fields"}
+_SECRET_NAMES = re.compile(r"token|password|passwd|secret|authorization|cookie", re.IGNORECASE)
+_SECRET_TEXT = re.compile(r"(?i:bearer) +[\w.~+/=-]+|\beyJ[\w-]*\.[\w-]+\.[\w-]*")
+_HIDDEN = "[hidden]"
+_PLAIN = re.compile(r"[^\s\"'=]+")
+
+
+class Drainable(Protocol):
+    """What the native server offers: its log, a batch at a time, None at the end."""
+
+    def take_logs(self) -> list[tuple[str, str, dict[str, object]]] | None: ...
+
+
+class NativeLogs:
+    """The thread that hands the native server's log to `logging`, as `jac_cloud.server`."""
+
+    def __init__(self, native: Drainable) -> None:
+        self._native = native
+        self._logger = logging.getLogger(f"{LOGGER}.server")
+        self._thread = threading.Thread(target=self._drain, name="jac-cloud-logs", daemon=True)
+
+    def start(self) -> None:
+        """Starts the thread; it ends by itself when the native log is closed and drained."""
+        self._thread.start()
+
+    def join(self, timeout: float) -> None:
+        """Waits up to `timeout` seconds for the end of the log."""
+        self._thread.join(timeout)
+
+    def _drain(self) -> None:
+        while (batch := self._native.take_logs()) is not None:
+            for level, event, fields in batch:
+                number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
+                self._logger.log(number, event, extra={"fields": fields})
+
+
+class TextFormatter(logging.Formatter):
+    """`2026-01-31T12:00:00.000Z WARNING server: event name=value`, a traceback indented below."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One event; its first line is the only one that does not begin with a space."""
+        name = record.name.removeprefix(f"{LOGGER}.")
+        line = f"{_time(record)} {record.levelname} {name}: {_printable(record.getMessage())}"
+        for key, value in _fields(record).items():
+            line += f" {key}={_value(value)}"
+        for trace in _traceback(record):
+            line += f"\n    {_printable(trace)}"
+        return _SECRET_TEXT.sub(_HIDDEN, line)
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: time, level, logger, event, its fields, and traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One event, ASCII only."""
+        entry: dict[str, Any] = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+        }
+        entry |= {key: value for key, value in _fields(record).items() if key not in entry}
+        if trace := _traceback(record):
+            entry["traceback"] = "\n".join(trace)
+        return _SECRET_TEXT.sub(_HIDDEN, json.dumps(entry, default=str))
+
+
+@contextmanager
+def logging_to(stream: TextIO | None, log_format: str, debug: bool) -> Iterator[None]:
+    """Writes the log of `jac_cloud` to the stream (None: standard error) while inside.
+
+    `log_format` is auto (text on a terminal, else JSON), text or json.
+    """
+    target = sys.stderr if stream is None else stream
+    as_text = log_format == "text" or (log_format == "auto" and target.isatty())
+    handler = logging.StreamHandler(target)
+    handler.setFormatter(TextFormatter() if as_text else JsonFormatter())
+    logger = logging.getLogger(LOGGER)
+    level, propagate = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG if debug else logging.INFO)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = propagate
+
+
+def _time(record: logging.LogRecord) -> str:
+    moment = datetime.fromtimestamp(record.created, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _fields(record: logging.LogRecord) -> dict[str, object]:
+    found = {key: value for key, value in vars(record).items() if key not in _STANDARD}
+    found |= getattr(record, "fields", {})
+    return {key: _HIDDEN if _SECRET_NAMES.search(key) else found[key] for key in found}
+
+
+def _traceback(record: logging.LogRecord) -> list[str]:
+    if not record.exc_info:
+        return []
+    return logging.Formatter().formatException(record.exc_info).splitlines()
+
+
+def _value(value: object) -> str:
+    text = _printable(str(value))
+    return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+
+
+def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

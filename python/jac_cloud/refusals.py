@@ -1,0 +1,121 @@
+"""Every answer of REST that is not a success: `{"error", "code", "ref"?}`, nothing internal."""
+
+import logging
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from jac_cloud import errors
+from jac_cloud.auth import InvalidToken
+
+_LOGGER = logging.getLogger(f"{__package__}.rest")
+_ASK_FOR_TOKEN = {"WWW-Authenticate": "Bearer"}
+# Codes of the statuses that the routing itself answers with.
+_ROUTING_CODES = {404: "not_found", 405: "method_not_allowed"}
+
+
+class Refusal(Exception):
+    """Ends a request with this status and code. `error` is a sentence, or a list of
+    {"type", "loc", "msg"} where several things are wrong.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        error: str | Sequence[Mapping[str, object]],
+        headers: Mapping[str, str] | None = None,
+        ref: str | None = None,
+    ) -> None:
+        super().__init__(code)
+        self.status = status
+        self.headers = headers
+        self.body: dict[str, Any] = {"error": error, "code": code}
+        if ref is not None:
+            self.body["ref"] = ref
+
+    def response(self) -> JSONResponse:
+        """The answer itself."""
+        return JSONResponse(self.body, self.status, self.headers)
+
+
+def unauthenticated(sentence: str) -> Refusal:
+    """401 for who brings no token where one is needed, or a wrong password."""
+    return Refusal(401, "unauthenticated", sentence, _ASK_FOR_TOKEN)
+
+
+def install(app: FastAPI, *, debug: bool) -> None:
+    """Makes the app answer every refusal, error of a walker and exception in this one form.
+
+    `debug` adds what a failed walker raised.
+    """
+
+    def refuse(_request: Request, error: Exception) -> JSONResponse:
+        return _refusal_of(error, debug).response()
+
+    for kind in (Refusal, InvalidToken, errors.WalkerError, HTTPException):
+        app.add_exception_handler(kind, refuse)
+    app.add_middleware(_LastResort)
+
+
+def _refusal_of(error: Exception, debug: bool) -> Refusal:
+    match error:
+        case Refusal():
+            return error
+        case InvalidToken():
+            return Refusal(401, "invalid_token", str(error), _ASK_FOR_TOKEN)
+        case errors.InvalidInput():
+            return Refusal(422, "invalid_event", error.details)
+        case errors.Forbidden():
+            return Refusal(403, "forbidden", str(error))
+        case errors.Conflict():
+            return Refusal(409, "conflict", str(error))
+        case errors.WalkerTimeout():
+            return Refusal(504, "timeout", str(error))
+        case errors.WalkerFailed():
+            sentence = f"{error}: {error.message}" if debug else str(error)
+            return Refusal(500, "walker_failed", sentence, ref=error.ref)
+        case HTTPException():
+            code = _ROUTING_CODES.get(error.status_code, "bad_request")
+            return Refusal(error.status_code, code, str(error.detail), error.headers)
+    raise error
+
+
+class _LastResort:
+    """Turns an exception that nothing else handles into a 500 with a `ref` found in the log.
+
+    Not a handler of `Exception`: Starlette would answer, then raise it once more.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def watch(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watch)
+        except ClientDisconnect:
+            return
+        except Exception:
+            if scope["type"] != "http":
+                raise
+            ref = secrets.token_hex(8)
+            # The path is left out of it: a route's parameters may be private.
+            _LOGGER.exception("request failed", extra={"ref": ref, "method": scope["method"]})
+            # Half an answer cannot be taken back: the bridge drops the connection.
+            if started:
+                raise
+            refusal = Refusal(500, "internal", f"Something failed, see {ref} in the log", ref=ref)
+            await refusal.response()(scope, receive, send)

@@ -1,0 +1,38 @@
+"""What the routes read of a request: its JSON body and its caller."""
+
+from fastapi import Request
+
+from jac_cloud.auth import InvalidToken, Tokens, read_bearer
+from jac_cloud.refusals import Refusal
+from jac_cloud.runtime import Caller, Interpreter
+from jac_cloud.users import Users
+
+PUBLIC = Caller(Interpreter.PUBLIC_ROOT, authenticated=False)
+
+
+async def json_body(request: Request) -> bytes:
+    """The body, not parsed yet. Refusal 415 when it says that it is something else than JSON."""
+    body = await request.body()
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    is_json = kind == "application/json" or (
+        kind.startswith("application/") and kind.endswith("+json")
+    )
+    if body and not is_json:
+        raise Refusal(415, "unsupported_media_type", "The body must be application/json")
+    return body
+
+
+def caller(request: Request, tokens: Tokens, users: Users) -> Caller:
+    """Who asks: the user of the token, the public user where there is no token.
+
+    InvalidToken for a bad one, never a silent downgrade. Reads the database: not for the loop.
+    """
+    presented = request.headers.getlist("authorization")
+    if not presented:
+        return PUBLIC
+    if len(presented) > 1:
+        raise InvalidToken
+    user = users.find(tokens.read(read_bearer(presented[0])))
+    if user is None:
+        raise InvalidToken
+    return Caller(user.root_hex, authenticated=True)

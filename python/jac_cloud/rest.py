@@ -1,0 +1,60 @@
+"""The HTTP application: users, walkers by REST, static files. Served through the ASGI bridge."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from jac_cloud import refusals
+from jac_cloud.auth import Tokens
+from jac_cloud.runtime import Interpreter
+from jac_cloud.settings import Settings
+from jac_cloud.threads import DaemonPool
+from jac_cloud.user_routes import user_routes
+from jac_cloud.users import Users
+from jac_cloud.walker_routes import walker_routes
+from jac_cloud.walker_spec import WalkerSpec
+
+
+@dataclass(frozen=True)
+class Pools:
+    """The threads that the application works on; they stay the caller's."""
+
+    walkers: DaemonPool
+    hashes: DaemonPool
+
+
+def create_app(
+    interpreter: Interpreter,
+    walkers: Mapping[str, WalkerSpec],
+    users: Users,
+    tokens: Tokens,
+    settings: Settings,
+    pools: Pools,
+    static: Path | None = None,
+) -> FastAPI:
+    """The application. `static` is a folder to serve where no route matches, None for none."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    refusals.install(app, debug=settings.debug)
+    app.include_router(user_routes(interpreter, users, tokens, settings, pools.hashes))
+    app.include_router(walker_routes(interpreter, walkers, users, tokens, pools.walkers))
+    if static is not None:
+        # As the router's default and not mounted: a mount would hide the 405 of the routes.
+        app.router.default = _Static(directory=static, html=True)
+    return app
+
+
+class _Static(StaticFiles):
+    """Files of a folder. What the system has no name for is not found, rather than an error."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        try:
+            return await super().get_response(path, scope)
+        except ValueError:
+            # A null byte in the path.
+            raise HTTPException(404) from None

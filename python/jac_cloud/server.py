@@ -1,0 +1,228 @@
+"""One server: the native listener and everything of Python that stands behind it."""
+
+import atexit
+import logging
+import os
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from jac_cloud import discovery
+from jac_cloud._native import Server as NativeServer
+from jac_cloud.asgi import AsgiBridge
+from jac_cloud.auth import Tokens, kept_secret
+from jac_cloud.dispatcher import Dispatcher
+from jac_cloud.errors import CloudError, ConfigError
+from jac_cloud.logs import NativeLogs
+from jac_cloud.passwords import Passwords
+from jac_cloud.rest import Pools, create_app
+from jac_cloud.runtime import Interpreter
+from jac_cloud.settings import Settings, load
+from jac_cloud.threads import DaemonPool
+from jac_cloud.token_checker import TokenChecker
+from jac_cloud.users import Users
+from jac_cloud.walker_spec import WalkerSpec
+
+_LOGGER = logging.getLogger(f"{__package__}.serve")
+# How long threads that have nothing left to do may take to see it.
+_JOIN_SECONDS = 0.5
+
+
+class Server:
+    """Serves an app, a `.jac` or `.py` file, from `start` to `stop` or inside a `with` block.
+
+    Keywords are settings (docs/configuration.md); ConfigError for a wrong one. `start` and `stop`
+    may be called from any thread, not from a walker. A server that is still running when the
+    interpreter exits is stopped then. In a child that was forked from a process with a running
+    server the copy is of no use: all its methods raise CloudError.
+    """
+
+    def __init__(self, app: str | Path, **settings: Any) -> None:
+        self._set_up(Path(app).resolve(), load(Path(app).resolve().parent, settings))
+
+    @classmethod
+    def configured(cls, app: str | Path, settings: Settings) -> Self:
+        """A server with settings that have been read already."""
+        server = cls.__new__(cls)
+        server._set_up(Path(app).resolve(), settings)
+        return server
+
+    def _set_up(self, app: Path, settings: Settings) -> None:
+        self._app = app
+        self.settings = settings
+        self._lock = threading.Lock()
+        self._parts: _Parts | None = None
+        self._pid = os.getpid()
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on, also where the setting is 0."""
+        return int(self._running().native.port)
+
+    @property
+    def address(self) -> str:
+        """Where to reach the server: `http://HOST:PORT`."""
+        host = self.settings.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def walkers(self) -> dict[str, WalkerSpec]:
+        """The walkers that clients may run, by name."""
+        return dict(self._running().walkers)
+
+    def stats(self) -> dict[str, int]:
+        """What the native server counts: connections, channels, users, queued events and so on."""
+        return dict(self._running().native.stats())
+
+    def start(self) -> None:
+        """Loads the app and listens. Returns when clients are served.
+
+        AppError, SpecError, ConfigError or ListenError, each of one clear line, when that cannot
+        be; nothing is left running then. CloudError when it runs already.
+        """
+        with self._lock:
+            self._refuse_in_fork()
+            if self._parts is not None:
+                raise CloudError("the server is running already")
+            self._parts = _Parts(self._app, self.settings)
+            atexit.register(self.stop)
+
+    def stop(self) -> None:
+        """Drains and stops: no new connection or event, what runs may end within `drain_timeout`,
+        what is queued is sent, then connections close with 1001. Idempotent.
+        """
+        if os.getpid() != self._pid:
+            return
+        with self._lock:
+            parts, self._parts = self._parts, None
+            if parts is not None:
+                atexit.unregister(self.stop)
+                parts.stop(self.settings.drain_timeout)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _running(self) -> "_Parts":
+        self._refuse_in_fork()
+        if self._parts is None:
+            raise CloudError("the server is not running")
+        return self._parts
+
+    def _refuse_in_fork(self) -> None:
+        if os.getpid() != self._pid:
+            raise CloudError("this process was forked from a server's: use a server of its own")
+
+
+class _Parts:
+    """Everything that runs while a server does. Made whole or not at all."""
+
+    def __init__(self, app: Path, settings: Settings) -> None:
+        with ExitStack() as undo:
+            self._build(app, settings, undo)
+            # Last: the first client finds everything behind the listener ready.
+            self.native.start()
+            undo.pop_all()
+
+    def _build(self, app: Path, settings: Settings, undo: ExitStack) -> None:
+        data_dir = _data_dir(app, settings)
+        self.interpreter = Interpreter(
+            data_dir, report_format=settings.report_format, debug=settings.debug
+        )
+        undo.callback(self.interpreter.close)
+        self.interpreter.load(app)
+        self.walkers = {
+            name: spec for name, spec in discovery.walkers().items() if not spec.private
+        }
+        self.users = Users(
+            settings.database_url or f"sqlite:///{data_dir / 'users.db'}", Passwords()
+        )
+        undo.callback(self.users.close)
+        tokens = Tokens(_secret(data_dir, settings), settings.token_timeout)
+
+        self.native = NativeServer(settings.native())
+        undo.callback(self._join)
+        undo.callback(self.native.stop, 0.0)
+        self.native.set_walkers(
+            {name: spec.auth for name, spec in self.walkers.items() if "websocket" in spec.methods}
+        )
+        workers = settings.workers or min(32, 4 * _cores())
+        self.pools = Pools(
+            DaemonPool(workers, "jac-cloud-rest"),
+            DaemonPool(settings.hash_threads or _cores(), "jac-cloud-hash"),
+        )
+        self.logs = NativeLogs(self.native)
+        self.checker = TokenChecker(self.native, self.users, tokens)
+        self.dispatcher = Dispatcher(
+            self.native, self.interpreter, self.walkers, workers, settings.walker_timeout
+        )
+        static = app.parent / settings.static
+        application = create_app(
+            self.interpreter,
+            self.walkers,
+            self.users,
+            tokens,
+            settings,
+            self.pools,
+            static if settings.static and static.is_dir() else None,
+        )
+        self.bridge = AsgiBridge(self.native, application)
+        self.logs.start()
+        self.checker.start()
+        self.dispatcher.start()
+        undo.callback(self.dispatcher.stop, 0.0)
+        self.bridge.start()
+        undo.callback(self.bridge.stop)
+
+    def stop(self, seconds: float) -> None:
+        """Stops in the order in which nothing that was promised is lost."""
+        deadline = time.monotonic() + seconds
+        self.native.drain()
+        self.dispatcher.stop(deadline)
+        self.bridge.stop()
+        self.native.stop(max(0.0, deadline - time.monotonic()))
+        self._join()
+        self.users.close()
+        self.interpreter.close()
+
+    def _join(self) -> None:
+        for pool in (self.pools.walkers, self.pools.hashes):
+            pool.shutdown(wait=False)
+            if not pool.join(_JOIN_SECONDS):
+                _LOGGER.warning("walkers were still running when the time to drain was over")
+        self.checker.join(_JOIN_SECONDS)
+        self.logs.join(_JOIN_SECONDS)
+
+
+def _data_dir(app: Path, settings: Settings) -> Path:
+    path = app.parent / settings.data_dir
+    try:
+        # For the owner alone: it holds password hashes and the secret.
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"data_dir: {path}: {error.strerror}") from None
+    return path
+
+
+def _secret(data_dir: Path, settings: Settings) -> bytes:
+    if settings.token_secret is not None:
+        return settings.token_secret.get_secret_value().encode()
+    try:
+        return kept_secret(data_dir / "token_secret")
+    except OSError as error:
+        raise ConfigError(f"data_dir: {data_dir}: {error.strerror}") from None
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
