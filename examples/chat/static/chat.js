@@ -86,7 +86,8 @@ function line(message) {
   const item = document.createElement("li");
   item.dataset.id = message.id;
   item.dataset.room = room;
-  item.className = message.name === name() ? "own" : "";
+  item.dataset.name = message.name;
+  item.classList.toggle("own", message.name === name());
   const who = document.createElement("span");
   who.className = "who";
   const at = new Date(message.at);
@@ -98,9 +99,13 @@ function line(message) {
   return item;
 }
 
+byId("name").onchange = () => {
+  sessionStorage.setItem("name", name());
+  for (const item of messages.children) item.classList.toggle("own", item.dataset.name === name());
+};
+
 byId("place").onsubmit = (event) => {
   event.preventDefault();
-  sessionStorage.setItem("name", name());
   const chosen = byId("room").value.trim();
   if (chosen === room) return;
   room = chosen;
@@ -109,8 +114,6 @@ byId("place").onsubmit = (event) => {
   messages.replaceChildren();
   connect();
 };
-
-byId("name").onchange = () => sessionStorage.setItem("name", name());
 
 byId("composer").onsubmit = (event) => {
   event.preventDefault();
