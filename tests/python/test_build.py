@@ -1,0 +1,86 @@
+"""What the build says when something is missing, and what the sanitizers' reports are read for."""
+
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from support import REPOSITORY, without_sanitizer
+
+BIN = Path(sys.executable).parent
+
+
+def configure(folder: Path, *options: str, path: str) -> str:
+    """Runs CMake, which must fail, and returns what it printed on one line."""
+    command: list[str | Path] = [BIN / "cmake", "-S", REPOSITORY, "-B", folder, "-G", "Ninja", *options]
+    environment = without_sanitizer(os.environ) | {"PATH": path}
+    for name in ("CXX", "CC"):
+        environment.pop(name, None)
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode != 0, ended.stdout
+    return " ".join((ended.stdout + ended.stderr).split())
+
+
+def test_without_a_compiler_the_build_names_the_package(tmp_path: Path) -> None:
+    printed = configure(tmp_path, f"-DPython_EXECUTABLE={sys.executable}", path=str(BIN))
+    assert "No C++ compiler was found." in printed
+    assert "apt-get install g++" in printed
+
+
+@pytest.mark.parametrize("present", [(), ("boost_headers",), ("boost_headers", "nlohmann_json")])
+def test_without_a_header_package_the_build_names_it(
+    present: tuple[str, ...], tmp_path: Path
+) -> None:
+    venv.create(tmp_path / "venv", with_pip=False)
+    packages = next(tmp_path.glob("venv/lib/python3.*/site-packages"))
+    for package in present:
+        (packages / package).mkdir()
+        (packages / package / "__init__.py").touch()
+    missing = ["boost-headers", "nlohmann-json", "cmeel-fmt"][len(present)]
+    python = tmp_path / "venv" / "bin" / "python"
+    printed = configure(
+        tmp_path / "build", f"-DPython_EXECUTABLE={python}", path=f"{BIN}:{os.environ['PATH']}"
+    )
+    assert f"pip install {missing}" in printed
+
+
+LEAK = """
+=================================================================
+==7==ERROR: LeakSanitizer: detected memory leaks
+
+Direct leak of 64 byte(s) in 1 object(s) allocated from:
+    #0 0x7f in operator new(unsigned long) asan_new_delete.cpp:95
+    #1 0x7e in {where}
+
+SUMMARY: AddressSanitizer: 64 byte(s) leaked in 1 allocation(s).
+"""
+ERROR = (
+    "==7==ERROR: AddressSanitizer: heap-use-after-free on address 0x1\n    #0 0x7f in PyList_New\n"
+)
+UNDEFINED = "/cpp/protocol/frame.cpp:7:3: runtime error: shift exponent 64 is too large\n"
+
+
+@pytest.mark.parametrize(
+    ("report", "findings"),
+    [
+        (LEAK.format(where="PyObject_Malloc Objects/obmalloc.c:1"), 0),
+        (LEAK.format(where="jac::cloud::Hub::join() /src/cpp/pubsub/hub.cpp:12"), 1),
+        (LEAK.format(where="(/src/build/asan/python/jac_cloud/_native.so+0x12)"), 1),
+        (ERROR, 1),
+        (UNDEFINED, 1),
+    ],
+    ids=["python's leak", "our leak", "our leak without lines", "error", "undefined"],
+)
+def test_a_report_counts_when_it_is_ours_or_an_error(
+    report: str, findings: int, tmp_path: Path
+) -> None:
+    (tmp_path / "report.7").write_text(report)
+    reader = REPOSITORY / "tools" / "sanitizer_reports.py"
+    ended = subprocess.run(
+        [sys.executable, reader, tmp_path], capture_output=True, text=True, check=False
+    )
+    assert f"{findings} findings in 1 reports" in ended.stdout
+    assert ended.returncode == findings
