@@ -1,7 +1,7 @@
 """`jac serve`: the settings as flags."""
 
+# mypy: disable-error-code="import-not-found"
 import sys
-from pathlib import Path
 from typing import Any
 
 from jaclang.cli.command import Arg, ArgKind, CommandPriority
@@ -38,15 +38,15 @@ def serve_command(file: str, **flags: Any) -> int:
     [plugins.cloud].
     """
     from jac_cloud.errors import CloudError
-    from jac_cloud.serving import run
     from jac_cloud.server import Server
-    from jac_cloud.settings import Settings, flag, load
+    from jac_cloud.serving import run
+    from jac_cloud.settings import Settings, flag
 
     given = {name: flags.get(name) for name in Settings.model_fields}
     # Both unset: a flag with a value, and one without.
     chosen = {name: value for name, value in given.items() if value not in (None, _UNSET)}
     try:
-        run(Server.configured(file, load(Path(file).resolve().parent, chosen, flag)))
+        run(Server(file, spelling=flag, **chosen))
     except CloudError as error:
         sys.stderr.write(f"jac serve: {error}\n")
         return 1

@@ -5,6 +5,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -34,25 +35,17 @@ _JOIN_SECONDS = 0.5
 class Server:
     """Serves an app, a `.jac` or `.py` file, from `start` to `stop` or inside a `with` block.
 
-    Keywords are settings (docs/configuration.md); ConfigError for a wrong one. `start` and `stop`
-    may be called from any thread, not from a walker. A server that is still running when the
-    interpreter exits is stopped then. In a child that was forked from a process with a running
-    server the copy is of no use: all its methods raise CloudError.
+    Keywords are settings (docs/configuration.md); ConfigError for a wrong one, which is named as
+    `spelling` makes of the keyword. `start` and `stop` may be called from any thread, not from a
+    walker. A server that is still running when the interpreter exits is stopped then. In a child
+    that was forked from its process it is of no use: what it does is raise CloudError.
     """
 
-    def __init__(self, app: str | Path, **settings: Any) -> None:
-        self._set_up(Path(app).resolve(), load(Path(app).resolve().parent, settings))
-
-    @classmethod
-    def configured(cls, app: str | Path, settings: Settings) -> Self:
-        """A server with settings that have been read already."""
-        server = cls.__new__(cls)
-        server._set_up(Path(app).resolve(), settings)
-        return server
-
-    def _set_up(self, app: Path, settings: Settings) -> None:
-        self._app = app
-        self.settings = settings
+    def __init__(
+        self, app: str | Path, *, spelling: Callable[[str], str] = str, **settings: Any
+    ) -> None:
+        self._app = Path(app).resolve()
+        self.settings = load(self._app.parent, settings, spelling)
         self._lock = threading.Lock()
         self._parts: _Parts | None = None
         self._pid = os.getpid()

@@ -338,7 +338,7 @@ def variable(name: str) -> str:
 def load(
     app_dir: Path,
     given: Mapping[str, object] | None = None,
-    spell: Callable[[str], str] = lambda name: name,
+    spell: Callable[[str], str] = str,
 ) -> Settings:
     """Reads the settings of the app in `app_dir`.
 
