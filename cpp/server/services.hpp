@@ -20,7 +20,7 @@ struct Services {
     Lane<WalkerJob> walker_lane;
     Lane<TokenCheck> token_lane;
     std::shared_ptr<HttpQueue> http;      // requests for the application
-    std::unique_ptr<LocalBroker> broker;  // made once the shards are
+    std::shared_ptr<LocalBroker> broker;  // for others too, who may outlive the server
     std::atomic<bool> draining = false;   // new connections are answered 503
 };
 

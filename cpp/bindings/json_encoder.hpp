@@ -1,0 +1,54 @@
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <string>
+#include <vector>
+
+namespace jac::cloud {
+
+// Turns a Python value into JSON text, as json.dumps would, but for this: what JSON cannot hold goes
+// through the interpreter's hook; NaN, Infinity, lone surrogates and loops are refused. Under the
+// GIL.
+class JsonEncoder {
+   public:
+    // Throws TypeError (as error_already_set) naming the place: "data['user']['photo']: ...".
+    // `name` is what the value is called there.
+    static std::string encode(pybind11::handle value, const char* name);
+
+    // What turns other types into what can be encoded; it raises TypeError for what it does not
+    // know. None takes it away.
+    static void set_default(pybind11::object hook);
+
+   private:
+    explicit JsonEncoder(const char* name) : name_(name) {}
+
+    void value(PyObject* value);
+    void other(PyObject* value);
+    bool builtin(PyObject* value);
+    void string(PyObject* value);
+    void integer(PyObject* value);
+    void number(PyObject* value);
+    void list(PyObject* value);
+    void dict(PyObject* value);
+    void key(PyObject* value);
+    void enter();
+    [[noreturn]] void refuse(const std::string& why) const;
+    [[noreturn]] void refuse_with_cause(const std::string& why) const;
+    std::string place() const;
+
+    // A key of a dict, or a position in a list. Borrowed: alive while the encoder is inside.
+    struct Step {
+        PyObject* key;
+        Py_ssize_t position;
+    };
+
+    static constexpr std::size_t max_depth = 200;
+
+    const char* name_;
+    std::string out_;
+    std::vector<Step> path_;
+    std::size_t depth_ = 0;
+};
+
+}  // namespace jac::cloud

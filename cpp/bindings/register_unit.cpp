@@ -1,0 +1,20 @@
+#include <memory>
+
+#include "bindings/manager.hpp"
+#include "bindings/register.hpp"
+#include "bindings/unit.hpp"
+
+namespace py = pybind11;
+
+namespace jac::cloud {
+
+void register_unit(py::module_& module) {
+    py::class_<Unit, std::shared_ptr<Unit>>(module, "Unit")
+        .def(py::init<>())
+        // Safe without the GIL: a unit holds C++ values only.
+        .def("commit", &Unit::commit, py::call_guard<py::gil_scoped_release>())
+        .def("discard", &Unit::discard, py::call_guard<py::gil_scoped_release>());
+    module.attr("CURRENT_UNIT") = current_unit_variable();
+}
+
+}  // namespace jac::cloud

@@ -1,0 +1,142 @@
+#include "server/server.hpp"
+
+#include <condition_variable>
+
+#include "base/error.hpp"
+#include "server/http_exchange.hpp"
+
+namespace jac::cloud {
+
+Server::Server(Config config) : services_{.config = std::move(config)} {
+    services_.config.validate();
+    services_.http = std::make_shared<HttpQueue>();
+    services_.broker = std::make_shared<LocalBroker>();
+    for (unsigned i = 0; i < services_.config.resolved_io_threads(); ++i) {
+        shards_.push_back(std::make_unique<Shard>(i, services_));
+        services_.broker->attach(shards_.back()->mailbox());
+    }
+}
+
+Server::~Server() { stop(std::chrono::nanoseconds{0}); }
+
+void Server::start() {
+    const std::lock_guard lock(life_);
+    if (started_) throw ListenError(Errc::already_started, services_.config.host);
+    listener_ = std::make_unique<Listener>(services_, shards_);
+    listener_->open();
+    port_ = listener_->port();
+    started_ = true;
+    for (auto& shard : shards_) {
+        if (walkers_) shard->sessions().walkers = walkers_;
+        threads_.emplace_back([&shard = *shard] { shard.run(); });
+    }
+    listener_->start();
+}
+
+void Server::set_walkers(std::shared_ptr<const WalkerTable> walkers) {
+    const std::lock_guard lock(life_);
+    walkers_ = std::move(walkers);
+    if (!started_) return;
+    on_each_shard([walkers = walkers_](Shard& shard) { shard.sessions().walkers = walkers; });
+}
+
+template <class Ask>
+void Server::on_each_shard(Ask ask) {
+    for (auto& shard : shards_) {
+        shard->mailbox()->post([&shard = *shard, ask] { ask(shard); });
+    }
+}
+
+void Server::drain() {
+    const std::lock_guard lock(life_);
+    if (drained_) return;
+    drained_ = true;
+    services_.draining = true;
+    on_each_shard([](Shard& shard) { shard.drain_connections(); });
+    services_.walker_lane.close();
+}
+
+void Server::stop(std::chrono::nanoseconds grace) {
+    drain();
+    const std::lock_guard lock(life_);
+    if (stopped_) return;
+    stopped_ = true;
+    const auto deadline = std::chrono::steady_clock::now() + grace;
+    if (started_) {
+        on_each_shard([](Shard& shard) { shard.finish_connections(); });
+        wait_until_idle(deadline);
+        shards_.front()->mailbox()->post([&listener = *listener_] { listener.close(); });
+        on_each_shard([](Shard& shard) {
+            shard.abort_connections();
+            shard.stop();
+        });
+        for (auto& thread : threads_) thread.join();
+    }
+    services_.token_lane.close();
+    services_.http->close();
+    services_.log.close();
+}
+
+// Asks each shard in turn whether its connections are gone, until they are or time is up.
+void Server::wait_until_idle(std::chrono::steady_clock::time_point deadline) {
+    struct Answer {
+        std::mutex mutex;
+        std::condition_variable arrived;
+        bool asked = false;
+        bool idle = false;
+    };
+    for (auto& shard : shards_) {
+        while (std::chrono::steady_clock::now() < deadline) {
+            auto answer = std::make_shared<Answer>();
+            shard->mailbox()->post([&shard = *shard, answer] {
+                const std::lock_guard lock(answer->mutex);
+                answer->asked = true;
+                answer->idle = shard.idle();
+                answer->arrived.notify_one();
+            });
+            std::unique_lock lock(answer->mutex);
+            answer->arrived.wait_until(lock, deadline, [&] { return answer->asked; });
+            if (answer->idle) break;
+            constexpr std::chrono::milliseconds between{5};
+            answer->asked = false;
+            answer->arrived.wait_for(lock, between, [&] { return answer->asked; });
+        }
+    }
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> Server::stats() const {
+    const auto sum = [this](auto counter) {
+        std::uint64_t total = 0;
+        for (const auto& shard : shards_) total += counter(shard->counters()).value();
+        return total;
+    };
+    const auto sizes = services_.broker->directory().sizes();
+    std::uint64_t connections = 0;
+    for (const auto& shard : shards_) connections += shard->connection_count();
+    std::vector<std::pair<std::string, std::uint64_t>> stats{
+        {"connections", connections},
+        {"sessions", sum([](auto& c) -> auto& { return c.sessions; })},
+        {"sessions_opened", sum([](auto& c) -> auto& { return c.sessions_opened; })},
+        {"clients", sizes.clients},
+        {"users", sizes.users},
+        {"channels", sizes.channels},
+        {"messages_queued", sum([](auto& c) -> auto& { return c.messages_queued; })},
+        {"slow_consumers", sum([](auto& c) -> auto& { return c.slow_consumers; })},
+        {"not_responding", sum([](auto& c) -> auto& { return c.not_responding; })},
+        {"rate_limited", sum([](auto& c) -> auto& { return c.rate_limited; })},
+        {"walkers_waiting", services_.walker_lane.size()},
+        {"token_checks_waiting", services_.token_lane.size()},
+    };
+    for (std::size_t i = 0; i < 6; ++i) {
+        stats.emplace_back("events_" + std::string(to_string(static_cast<EventType>(i))),
+                           sum([i](auto& c) -> auto& { return c.events[i]; }));
+    }
+    for (const auto& info : reply_errors) {
+        stats.emplace_back("errors_" + std::string(info.code), sum([&info](auto& c) -> auto& {
+                               return c.errors[static_cast<std::size_t>(info.error)];
+                           }));
+    }
+    return stats;
+}
+
+}  // namespace jac::cloud

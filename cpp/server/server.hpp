@@ -1,0 +1,68 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "server/listener.hpp"
+#include "server/services.hpp"
+#include "server/shard.hpp"
+
+namespace jac::cloud {
+
+// The whole native server: a listener, its shards and their threads. start(), drain() and stop() are
+// for one owner; the rest is for any thread. Blocks nowhere but in stop().
+class Server {
+   public:
+    // Throws ConfigError.
+    explicit Server(Config config);
+    // Stops at once, if it was not stopped.
+    ~Server();
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+
+    // Binds, then starts the I/O threads. Throws ListenError, with nothing started.
+    void start();
+    // The port it listens on; 0 before start().
+    std::uint16_t port() const noexcept { return port_; }
+
+    // The walkers that clients may ask for.
+    void set_walkers(std::shared_ptr<const WalkerTable> walkers);
+
+    // New connections get 503, new events are not taken, those that run go on. Lanes give out what
+    // they hold, then end.
+    void drain();
+    // drain(), then flushes and closes everyone (1001) for up to `grace`, cuts the rest and joins the
+    // threads. Idempotent.
+    void stop(std::chrono::nanoseconds grace);
+
+    Services& services() noexcept { return services_; }
+    const std::shared_ptr<LocalBroker>& broker() const noexcept { return services_.broker; }
+
+    // Figures of now, by name.
+    std::vector<std::pair<std::string, std::uint64_t>> stats() const;
+
+   private:
+    void wait_until_idle(std::chrono::steady_clock::time_point deadline);
+    template <class Ask>
+    void on_each_shard(Ask ask);
+
+    Services services_;
+    std::vector<std::unique_ptr<Shard>> shards_;
+    std::unique_ptr<Listener> listener_;
+    std::vector<std::thread> threads_;
+    std::shared_ptr<const WalkerTable> walkers_;
+    std::atomic<std::uint16_t> port_ = 0;
+    std::mutex life_;  // start, drain and stop, one at a time
+    bool started_ = false;
+    bool drained_ = false;
+    bool stopped_ = false;
+};
+
+}  // namespace jac::cloud
