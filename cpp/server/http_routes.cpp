@@ -1,0 +1,211 @@
+// What an HttpSession does with a request: /healthz, the upgrade of /websocket, and the exchange
+// with the application.
+#include "server/http_exchange.hpp"
+#include "server/http_request_parser.hpp"
+#include "server/http_response.hpp"
+#include "server/http_session.hpp"
+
+namespace jac::cloud {
+
+namespace {
+
+std::string_view path_of(std::string_view target) {
+    if (!target.starts_with('/')) {  // http://host/path
+        const auto authority = target.find("//");
+        const auto path = authority == std::string_view::npos ? std::string_view::npos
+                                                              : target.find('/', authority + 2);
+        target = path == std::string_view::npos ? "/" : target.substr(path);
+    }
+    return target.substr(0, target.find('?'));
+}
+
+}  // namespace
+
+void HttpSession::route() {
+    const auto& request = parser_->request();
+    const auto path = path_of(request.target);
+    if (draining()) return refuse(service_unavailable("The server is about to stop!"));
+    if (path == "/websocket") return open_websocket();
+    if (path == "/healthz" && (request.method == "GET" || request.method == "HEAD")) {
+        return answer(200, R"({"status":"ok"})");
+    }
+    start_exchange();
+}
+
+void HttpSession::answer(unsigned status, std::string_view json) {
+    const auto& request = parser_->request();
+    last_request_ = !request.keep_alive || !parser_->body_complete();
+    send(json_response(status, json, request.method != "HEAD", !last_request_));
+    if (last_request_) {
+        state_ = State::closing;
+        clear_read_deadline();
+    } else {
+        await_request();
+    }
+}
+
+// --- WebSocket ---
+
+void HttpSession::open_websocket() {
+    const auto& request = parser_->request();
+    std::vector<HeaderField> fields;
+    for (const auto& [name, value] : request.fields) fields.push_back({name, value});
+    auto verdict =
+        check_handshake({request.method, request.target, request.http10 ? 10U : 11U, fields},
+                        shard_.config().allowed_origins);
+    if (const auto* refusal = std::get_if<Refusal>(&verdict)) {
+        if (refusal->status == 403) {
+            std::string origin;
+            for (const auto& field : fields) {
+                if (field.name == "origin") origin = field.value;
+            }
+            log(LogLevel::warning, "origin_refused",
+                {{"origin", origin}, {"setting", "allowed_origins"}});
+        }
+        return refuse(*refusal);
+    }
+    upgrade_ = std::move(std::get<AcceptedUpgrade>(verdict));
+    if (upgrade_->token) return check_token(std::move(*upgrade_->token));
+    upgrade({});
+}
+
+void HttpSession::check_token(std::string token) {
+    state_ = State::token;
+    auto answered = [mailbox = shard_.mailbox(),
+                     weak = weak_from_this()](const std::optional<Identity>& identity) {
+        mailbox->post([weak, identity] {
+            if (const auto self = weak.lock()) self->on_identity(identity);
+        });
+    };
+    if (!shard_.services().token_lane.push(TokenCheck(std::move(token), std::move(answered)))) {
+        refuse(service_unavailable("The server is about to stop!"));
+    }
+}
+
+void HttpSession::on_identity(const std::optional<Identity>& identity) {
+    if (state_ != State::token) return;
+    if (identity) return upgrade(*identity);
+    refuse({401,
+            "invalid_token",
+            "The token is invalid or expired!",
+            {{"WWW-Authenticate", "Bearer"}}});
+}
+
+void HttpSession::upgrade(const Identity& identity) {
+    identity_ = identity;
+    state_ = State::upgrading;
+    clear_read_deadline();
+    if (!reading_) return hand_over();
+    // The socket is not handed over with a read of ours pending: on_readable() goes on.
+    Error ignored;
+    socket_.cancel(ignored);
+}
+
+void HttpSession::hand_over() {
+    const auto keep = shared_from_this();
+    auto socket = std::move(socket_);
+    Upgrade accepted{handshake_response(*upgrade_), std::move(input_),
+                     upgrade_->channel_id.value_or(std::string()), identity_, std::move(ticket_)};
+    close();
+    shard_.start_websocket(std::move(socket), std::move(accepted));
+}
+
+// --- requests for the application ---
+
+void HttpSession::start_exchange() {
+    const auto queue = shard_.services().http;
+    if (!queue || !queue->is_open()) {
+        return refuse(service_unavailable("There is no application!"));
+    }
+    auto request = std::move(parser_->request());
+    Error error;
+    const auto client = socket_.remote_endpoint(error);
+    const auto server = socket_.local_endpoint(error);
+    request.client_address = address_text(client.address());
+    request.client_port = client.port();
+    request.server_address = address_text(server.address());
+    request.server_port = server.port();
+    last_request_ = !request.keep_alive;
+
+    exchange_ = std::make_shared<HttpExchange>(
+        std::move(request), queue, [mailbox = shard_.mailbox(), weak = weak_from_this()] {
+            mailbox->post([weak] {
+                if (const auto self = weak.lock()) self->on_wake();
+            });
+        });
+    state_ = State::body;
+    clear_read_deadline();
+    read_body();  // what has come already goes with the request
+    if (exchange_ && !queue->push_request(exchange_)) {
+        fail_exchange(service_unavailable("The application has too much to do!"));
+    }
+}
+
+bool HttpSession::read_body() {
+    std::string body;
+    std::size_t used = 0;
+    if (auto refusal = parser_->read_body(input_, body, used)) {
+        fail_exchange(*refusal);
+        return false;
+    }
+    input_.erase(0, used);
+    const bool complete = parser_->body_complete();
+    const bool room =
+        body.empty() && !complete ? exchange_->wants_body() : exchange_->add_body(body, complete);
+    if (complete) {
+        state_ = State::responding;
+        parser_.reset();
+    }
+    // The client is not to blame for the time that the application takes.
+    if (complete || !room) {
+        clear_read_deadline();
+    } else if (used > 0 || !read_deadline_) {
+        set_read_deadline(shard_.config().body_timeout);
+    }
+    return false;
+}
+
+void HttpSession::fail_exchange(const Refusal& refusal) {
+    const bool untouched = exchange_->close();
+    if (!untouched) return close();
+    refuse(refusal);
+}
+
+void HttpSession::on_wake() {
+    if (!exchange_) return;
+    pump();
+    if (state_ == State::body && !read_deadline_ && exchange_->wants_body()) {
+        set_read_deadline(shard_.config().body_timeout);
+    }
+    read();
+}
+
+void HttpSession::pump() {
+    if (!exchange_ || writing_) return;
+    auto output = exchange_->take_output();
+    if (output.abandoned && output.bytes.empty()) {
+        if (!shard_.services().http->is_open()) {
+            return fail_exchange(service_unavailable("The application has stopped!"));
+        }
+        return fail_exchange({500, "internal_error", "The application gave no answer!"});
+    }
+    if (!output.bytes.empty()) return send(std::move(output.bytes));
+    if (output.finished) end_exchange();
+}
+
+void HttpSession::end_exchange() {
+    // A response that is done before its request leaves nothing to be read by but the rest of it.
+    const bool keep =
+        exchange_->keep_alive() && state_ == State::responding && !last_request_ && !draining();
+    exchange_.reset();
+    if (!keep) return linger();
+    await_request();
+    process();
+    read();
+}
+
+Refusal service_unavailable(std::string reason) {
+    return {503, "unavailable", std::move(reason), {{"Retry-After", "1"}}};
+}
+
+}  // namespace jac::cloud

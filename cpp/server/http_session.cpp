@@ -1,0 +1,317 @@
+// The connection itself: reading, sending, deadlines, its end. What is done with a request is in
+// http_routes.cpp.
+#include "server/http_session.hpp"
+
+#include <array>
+#include <boost/asio/error.hpp>
+
+#include "server/http_exchange.hpp"
+#include "server/http_guards.hpp"
+#include "server/http_request_parser.hpp"
+#include "server/http_response.hpp"
+
+namespace jac::cloud {
+
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+
+// How long a client is listened to after the last response, for closing on bytes that are still
+// coming would reset the connection and take the response with it (RFC 9112 section 9.6).
+constexpr std::chrono::seconds linger_time{2};
+
+constexpr std::size_t read_bytes = 65536;
+
+}  // namespace
+
+HttpSession::HttpSession(Shard& shard, tcp::socket socket, std::shared_ptr<void> ticket)
+    : shard_(shard), socket_(std::move(socket)), timer_(shard.io()), ticket_(std::move(ticket)) {
+    shard_.connections().insert(this);
+}
+
+HttpSession::~HttpSession() {
+    shard_.connections().erase(this);
+}
+
+// --- reading requests ---
+
+void HttpSession::start() {
+    self_ = shared_from_this();
+    set_read_deadline(shard_.config().handshake_timeout);
+    read();
+}
+
+void HttpSession::read() {
+    const bool wanted =
+        state_ == State::head || state_ == State::lingering ||
+        (state_ == State::body && exchange_->wants_body()) ||
+        // Pipelined requests wait here, but not without a bound. What is read beyond the request
+        // tells whether the client is still there.
+        ((state_ == State::responding || state_ == State::token || state_ == State::closing) &&
+         input_.size() < read_bytes);
+    if (reading_ || input_ended_ || !wanted) return;
+    reading_ = true;
+    // Waiting without a buffer: an idle connection holds no memory for what it may send.
+    socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](const Error& error) {
+        self->on_readable(error);
+    });
+}
+
+void HttpSession::on_readable(const Error& error) {
+    reading_ = false;
+    if (state_ == State::closed) return;
+    if (state_ == State::upgrading) return hand_over();
+    if (error) return close();
+
+    thread_local std::array<char, read_bytes> scratch;
+    Error read_error;
+    const auto count = socket_.read_some(asio::buffer(scratch), read_error);
+    if (read_error && read_error != asio::error::would_block) {
+        return on_end_of_input(read_error == asio::error::eof);
+    }
+    input_.append(scratch.data(), count);
+    process();
+    read();
+}
+
+void HttpSession::on_end_of_input(bool orderly) {
+    // Who has sent a whole request and then no more may still listen to the response.
+    const bool may_listen = state_ == State::responding || state_ == State::closing;
+    if (!orderly || !may_listen) return close();
+    input_ended_ = true;
+    last_request_ = true;
+    if (exchange_) exchange_->disconnect();
+}
+
+void HttpSession::process() {
+    bool progress = true;
+    while (progress) {
+        switch (state_) {
+            case State::head:
+                progress = read_head();
+                break;
+            case State::body:
+                progress = read_body();
+                break;
+            case State::closing:
+            case State::lingering:
+                input_.clear();
+                return;
+            case State::responding:
+            case State::token:
+            case State::upgrading:
+            case State::closed:
+                return;
+        }
+    }
+}
+
+// Returns whether there may be more to do with what has been received.
+bool HttpSession::read_head() {
+    if (writing_) return false;  // responses leave in order, one at a time
+    input_.erase(0, leading_empty_lines(input_));
+    if (input_.empty()) return false;
+    if (!std::exchange(head_begun_, true) && served_) {
+        set_read_deadline(shard_.config().handshake_timeout);
+    }
+    if (looks_like_tls(input_)) {
+        log(LogLevel::info, "tls_on_plain_port");
+        close();
+        return false;
+    }
+
+    const auto length = head_length(input_, searched_);
+    const auto head = std::string_view(input_).substr(0, length == 0 ? input_.size() : length);
+    auto refusal = check_head_size(head, shard_.config().max_header_bytes);
+    if (!refusal && length == 0) {
+        searched_ = input_.size();
+        return false;
+    }
+    if (!refusal) refusal = check_head(head);
+    if (!refusal) {
+        parser_ = std::make_unique<HttpRequestParser>(shard_.config().max_header_bytes,
+                                                      shard_.config().max_body_bytes);
+        refusal = parser_->read_head(head);
+    }
+    if (refusal) {
+        refuse(*refusal);
+        return false;
+    }
+    input_.erase(0, length);
+    searched_ = 0;
+    served_ = true;
+    route();
+    return true;
+}
+
+void HttpSession::await_request() {
+    state_ = State::head;
+    head_begun_ = false;
+    parser_.reset();
+    if (input_.empty()) input_ = {};
+    set_read_deadline(shard_.config().idle_timeout);
+}
+
+// --- sending ---
+
+void HttpSession::send(std::string bytes) {
+    output_ = std::move(bytes);
+    sent_ = 0;
+    writing_ = true;
+    write_some();
+}
+
+void HttpSession::write_some() {
+    write_deadline_ = Clock::now() + to_duration(shard_.config().body_timeout);
+    arm_timer();
+    socket_.async_write_some(asio::buffer(output_) + sent_,
+                             [self = shared_from_this()](const Error& error, std::size_t count) {
+                                 if (self->state_ == State::closed) return;
+                                 if (error) return self->close();
+                                 self->sent_ += count;
+                                 if (self->exchange_) self->exchange_->sent(count);
+                                 if (self->sent_ < self->output_.size()) return self->write_some();
+                                 self->on_written();
+                             });
+}
+
+void HttpSession::on_written() {
+    writing_ = false;
+    write_deadline_.reset();
+    output_ = {};
+    if (!last_output_.empty()) return send(std::exchange(last_output_, {}));
+    if (state_ == State::closing) return linger();
+    if (exchange_) return pump();
+    process();
+    read();
+}
+
+void HttpSession::refuse(const Refusal& refusal) {
+    if (!self_) self_ = shared_from_this();
+    const bool head = parser_ && parser_->request().method == "HEAD";
+    exchange_.reset();
+    state_ = State::closing;
+    clear_read_deadline();
+    if (refusal.status == 400) log(LogLevel::debug, "request_refused", {{"reason", refusal.error}});
+    auto response = refusal_response(refusal, !head);
+    if (writing_) {
+        last_output_ = std::move(response);
+    } else {
+        send(std::move(response));
+    }
+    process();
+    read();
+}
+
+void HttpSession::linger() {
+    if (input_ended_) return close();
+    state_ = State::lingering;
+    input_ = {};
+    Error error;
+    socket_.shutdown(tcp::socket::shutdown_send, error);
+    if (error) return close();
+    read_deadline_ = Clock::now() + linger_time;
+    arm_timer();
+    read();
+}
+
+void HttpSession::close() {
+    if (state_ == State::closed) return;
+    state_ = State::closed;
+    if (exchange_) exchange_->close();
+    exchange_.reset();
+    Error ignored;
+    socket_.close(ignored);
+    timer_.cancel();
+    ticket_.reset();
+    const auto keep = std::move(self_);  // destroys this, perhaps, at the end of the function
+}
+
+// --- deadlines ---
+
+void HttpSession::set_read_deadline(double seconds) {
+    read_deadline_ = Clock::now() + to_duration(seconds);
+    arm_timer();
+}
+
+void HttpSession::arm_timer() {
+    if (!read_deadline_ && !write_deadline_) return;
+    const auto next = std::min(read_deadline_.value_or(Clock::time_point::max()),
+                               write_deadline_.value_or(Clock::time_point::max()));
+    if (timer_set_for_ && *timer_set_for_ <= next) return;
+    timer_set_for_ = next;
+    timer_.expires_at(next);
+    timer_.async_wait([weak = weak_from_this()](const Error& error) {
+        const auto self = weak.lock();
+        if (!error && self && self->state_ != State::closed) self->on_timer();
+    });
+}
+
+void HttpSession::on_timer() {
+    timer_set_for_.reset();
+    const auto now = Clock::now();
+    if (write_deadline_ && *write_deadline_ <= now) return close();  // a client that does not read
+    if (read_deadline_ && *read_deadline_ <= now) {
+        clear_read_deadline();
+        on_read_timeout();
+    }
+    if (state_ != State::closed) arm_timer();
+}
+
+void HttpSession::on_read_timeout() {
+    const Refusal too_slow{408, "request_timeout", "The request took too long!"};
+    switch (state_) {
+        case State::head:
+            return head_begun_ && !writing_ ? refuse(too_slow) : close();
+        case State::body:
+            return fail_exchange(too_slow);
+        case State::token:
+            return refuse(service_unavailable("The token could not be checked in time!"));
+        case State::lingering:
+            return close();
+        case State::responding:
+        case State::upgrading:
+        case State::closing:
+        case State::closed:
+            return;
+    }
+}
+
+// --- the server's end ---
+
+void HttpSession::drain() {
+    if (state_ == State::head && served_ && !head_begun_ && !writing_) close();
+}
+
+void HttpSession::finish() {
+    last_request_ = true;
+    if (state_ == State::head || state_ == State::token) {
+        if (writing_) {
+            state_ = State::closing;
+        } else {
+            close();
+        }
+    }
+}
+
+void HttpSession::log(LogLevel level, std::string event,
+                      std::vector<std::pair<std::string, std::string>> fields) {
+    fields.emplace_back("client", client_address());
+    shard_.log().write(level, std::move(event), std::move(fields));
+}
+
+std::string HttpSession::client_address() const {
+    Error error;
+    const auto endpoint = socket_.remote_endpoint(error);
+    return error ? std::string() : address_text(endpoint.address());
+}
+
+std::string address_text(const asio::ip::address& address) {
+    if (address.is_v6() && address.to_v6().is_v4_mapped()) {
+        return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
+    }
+    return address.to_string();
+}
+
+}  // namespace jac::cloud

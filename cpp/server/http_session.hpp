@@ -1,0 +1,131 @@
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "protocol/handshake.hpp"
+#include "server/shard.hpp"
+
+namespace jac::cloud {
+
+class HttpExchange;
+class HttpRequestParser;
+
+// Serves HTTP/1.1 on an accepted socket of the shard's io_context until it is upgraded or closed:
+// /websocket and /healthz at once, everything else through the services' HttpQueue. On the shard's
+// thread.
+class HttpSession final : public Connection, public std::enable_shared_from_this<HttpSession> {
+  public:
+    // `ticket` is the connection's place among those allowed, and is freed with it.
+    HttpSession(Shard& shard, boost::asio::ip::tcp::socket socket, std::shared_ptr<void> ticket);
+    ~HttpSession() override;
+    HttpSession(const HttpSession&) = delete;
+    HttpSession& operator=(const HttpSession&) = delete;
+
+    // Waits for requests.
+    void start();
+    // Answers at once, and closes.
+    void refuse(const Refusal& refusal);
+
+    void drain() override;
+    void finish() override;
+    void abort() override { close(); }
+
+  private:
+    using Clock = std::chrono::steady_clock;
+    using Error = boost::system::error_code;
+
+    enum class State {
+        head,        // waiting for a request, or for the rest of its head
+        body,        // the application has the request, its body is still coming
+        responding,  // the application has all of the request
+        token,       // an upgrade waits for its token to be checked
+        upgrading,   // and now for the last read to be cancelled
+        closing,     // the last response is being sent
+        lingering,   // it has been
+        closed,
+    };
+
+    void read();
+    void on_readable(const Error& error);
+    void on_end_of_input(bool orderly);
+    void process();
+    bool read_head();
+    void route();
+    void answer(unsigned status, std::string_view json);
+    void await_request();
+
+    void open_websocket();
+    void check_token(std::string token);
+    void on_identity(const std::optional<Identity>& identity);
+    void upgrade(const Identity& identity);
+    void hand_over();
+
+    void start_exchange();
+    bool read_body();
+    void fail_exchange(const Refusal& refusal);
+    void on_wake();
+    void pump();
+    void end_exchange();
+
+    void send(std::string bytes);
+    void write_some();
+    void on_written();
+    void linger();
+    void close();
+
+    void set_read_deadline(double seconds);
+    void clear_read_deadline() { read_deadline_.reset(); }
+    void arm_timer();
+    void on_timer();
+    void on_read_timeout();
+
+    bool draining() const { return shard_.services().draining.load(std::memory_order_relaxed); }
+    void log(LogLevel level, std::string event,
+             std::vector<std::pair<std::string, std::string>> fields = {});
+    std::string client_address() const;
+
+    Shard& shard_;
+    boost::asio::ip::tcp::socket socket_;
+    boost::asio::steady_timer timer_;
+    std::shared_ptr<void> ticket_;
+    std::shared_ptr<HttpSession> self_;  // until it is closed: nothing else owns it
+    State state_ = State::head;
+
+    std::string input_;         // received and not yet used
+    std::size_t searched_ = 0;  // of it, without the end of a head
+    bool head_begun_ = false;
+    bool served_ = false;  // a request, so that waiting for another is idling
+    bool reading_ = false;
+    bool input_ended_ = false;
+    bool last_request_ = false;  // close after the response
+    std::unique_ptr<HttpRequestParser> parser_;
+    std::shared_ptr<HttpExchange> exchange_;
+    std::optional<AcceptedUpgrade> upgrade_;
+    Identity identity_;
+
+    std::string output_;  // being sent
+    std::size_t sent_ = 0;
+    std::string last_output_;  // the refusal that follows it
+    bool writing_ = false;
+
+    // The timer is set anew only for an earlier deadline: later ones are seen when it fires, so
+    // that a request costs no timer operation.
+    std::optional<Clock::time_point> read_deadline_;
+    std::optional<Clock::time_point> write_deadline_;
+    std::optional<Clock::time_point> timer_set_for_;
+};
+
+// Without the prefix of an IPv4 address that came over IPv6.
+std::string address_text(const boost::asio::ip::address& address);
+
+// What a server says that has no room, or is about to stop.
+Refusal service_unavailable(std::string reason);
+
+}  // namespace jac::cloud

@@ -1,0 +1,201 @@
+#include "server/listener.hpp"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/ip/v6_only.hpp>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include "base/error.hpp"
+#include "server/http_session.hpp"
+
+namespace jac::cloud {
+
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using Error = boost::system::error_code;
+
+constexpr int batch = 64;  // connections a turn, so that others get theirs
+constexpr std::chrono::milliseconds first_retry{50};
+constexpr std::chrono::milliseconds longest_retry{1000};
+constexpr std::chrono::seconds quiet_time{10};  // between two lines in the log
+constexpr unsigned max_refusals = 32;           // at a time; half of the descriptors' reserve
+
+// A socket on its way from one thread to another.
+class Descriptor {
+  public:
+    explicit Descriptor(int number) : number_(number) {}
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    ~Descriptor() {
+        if (number_ >= 0) ::close(number_);
+    }
+    int get() const noexcept { return number_; }
+    int release() noexcept { return std::exchange(number_, -1); }
+
+  private:
+    int number_;
+};
+
+Errc to_errc(const Error& error) {
+    if (error == asio::error::address_in_use) return Errc::address_in_use;
+    if (error == asio::error::access_denied) return Errc::permission_denied;
+    return Errc::address_unavailable;
+}
+
+tcp::endpoint find_endpoint(asio::io_context& io, std::string host, std::uint16_t port) {
+    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+    Error error;
+    const auto address = asio::ip::make_address(host, error);
+    if (!error) return {address, port};
+    const auto found = tcp::resolver(io).resolve(host, "", error);
+    if (error || found.empty()) throw ListenError(Errc::not_an_address, host);
+    // A name like localhost has two addresses; most clients that ask by number mean IPv4.
+    const auto best = std::ranges::find_if(
+        found, [](const auto& entry) { return entry.endpoint().address().is_v4(); });
+    return {(best == found.end() ? *found.begin() : *best).endpoint().address(), port};
+}
+
+std::string display(const tcp::endpoint& endpoint) {
+    const auto address = endpoint.address().to_string();
+    return endpoint.address().is_v6() ? fmt::format("[{}]:{}", address, endpoint.port())
+                                      : fmt::format("{}:{}", address, endpoint.port());
+}
+
+}  // namespace
+
+Listener::Listener(Services& services, std::vector<std::unique_ptr<Shard>>& shards)
+    : services_(services),
+      shards_(shards),
+      admission_(std::make_shared<Admission>(services.config.resolved_max_connections(),
+                                             services.config.max_connections_per_address)),
+      refusals_(std::make_shared<Admission>(max_refusals, 0)),
+      acceptor_(shards.front()->io()),
+      retry_(shards.front()->io()) {}
+
+void Listener::open() {
+    const auto& config = services_.config;
+    const auto endpoint = find_endpoint(shards_.front()->io(), config.host, config.port);
+    Error error;
+    const auto check = [&] {
+        if (error) throw ListenError(to_errc(error), display(endpoint));
+    };
+    acceptor_.open(endpoint.protocol(), error);
+    check();
+    // Ports whose last connections the kernel still remembers may be listened on again.
+    acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
+    check();
+    if (endpoint.address().is_v6()) {
+        acceptor_.set_option(asio::ip::v6_only(false), error);
+        check();
+    }
+    acceptor_.bind(endpoint, error);
+    check();
+    acceptor_.listen(static_cast<int>(config.backlog), error);
+    check();
+    acceptor_.non_blocking(true, error);
+    check();
+    port_ = acceptor_.local_endpoint(error).port();
+    check();
+}
+
+void Listener::start() {
+    shards_.front()->mailbox()->post([this] { wait(); });
+}
+
+void Listener::close() {
+    Error ignored;
+    acceptor_.close(ignored);
+    retry_.cancel();
+}
+
+void Listener::wait() {
+    if (!acceptor_.is_open()) return;
+    acceptor_.async_wait(tcp::acceptor::wait_read, [this](const Error& error) {
+        if (!error) accept_some();
+    });
+}
+
+void Listener::accept_some() {
+    for (int i = 0; i < batch && acceptor_.is_open(); ++i) {
+        tcp::endpoint client;
+        auto length = static_cast<socklen_t>(client.capacity());
+        // Not through Asio, which leaves the socket open in the children of a walker.
+        const int descriptor = ::accept4(acceptor_.native_handle(), client.data(), &length,
+                                         SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (descriptor >= 0) {
+            retry_after_ = std::chrono::milliseconds{0};
+            client.resize(length);
+            hand_over(descriptor, client);
+            continue;
+        }
+        if (errno == EAGAIN || errno == EWOULDBLOCK) break;
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            return pause(errno);
+        }
+        // Anything else concerns that one connection, which has gone already.
+    }
+    wait();
+}
+
+void Listener::pause(int error) {
+    retry_after_ = std::clamp(2 * retry_after_, first_retry, longest_retry);
+    const auto now = std::chrono::steady_clock::now();
+    if (now >= quiet_until_) {
+        quiet_until_ = now + quiet_time;
+        services_.log.write(LogLevel::warning, "accept_paused",
+                            {{"reason", std::generic_category().message(error)},
+                             {"connections", std::to_string(admission_->connections())}});
+    }
+    retry_.expires_after(retry_after_);
+    retry_.async_wait([this](const Error& cancelled) {
+        if (!cancelled) accept_some();
+    });
+}
+
+Shard& Listener::least_busy() const {
+    const auto least = std::ranges::min_element(shards_, {}, [](const auto& shard) {
+        return shard->connection_count().load(std::memory_order_relaxed);
+    });
+    return **least;
+}
+
+void Listener::hand_over(int descriptor, const tcp::endpoint& client) {
+    auto socket = std::make_shared<Descriptor>(descriptor);
+    Shard& shard = least_busy();
+    std::optional<Refusal> refusal;
+    std::shared_ptr<void> ticket;
+    if (services_.draining) {
+        refusal = service_unavailable("The server is about to stop!");
+    } else {
+        ticket = admission_->admit(client.address().to_string(), shard.connection_count());
+        if (!ticket) refusal = service_unavailable("There are too many connections!");
+    }
+    if (refusal) ticket = refusals_->admit({}, refusal_count_);
+    if (!ticket) return;  // closed without a word, for even that would cost a descriptor
+
+    shard.mailbox()->post([socket, protocol = client.protocol(), refusal, ticket, &shard] {
+        Error error;
+        tcp::socket accepted(shard.io());
+        accepted.assign(protocol, socket->get(), error);
+        if (error) return;
+        socket->release();
+        // Answers are small and awaited: they must not wait for more to fill a segment.
+        accepted.set_option(tcp::no_delay(true), error);
+        accepted.non_blocking(true, error);
+        const auto session = std::make_shared<HttpSession>(shard, std::move(accepted), ticket);
+        if (refusal) {
+            session->refuse(*refusal);
+        } else {
+            session->start();
+        }
+    });
+}
+
+}  // namespace jac::cloud
