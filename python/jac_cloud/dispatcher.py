@@ -1,0 +1,179 @@
+"""Worker threads that run the walkers of WebSocket events and answer them."""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from jac_cloud._native import Server, WalkerEvent
+from jac_cloud.errors import Conflict, Forbidden, InvalidInput, WalkerFailed, WalkerTimeout
+from jac_cloud.runtime import Caller, Deadline, Interpreter
+from jac_cloud.walker_spec import WalkerSpec
+
+logger = logging.getLogger("jac_cloud.walker")
+
+_UNKNOWN = "Invalid request! Please use valid walker event!"
+# How soon to look again at a run that was committing when its time was up.
+_COMMIT_SECONDS = 0.05
+
+
+@dataclass(slots=True, eq=False)
+class _Run:
+    """One event on its worker, and until when (on the monotonic clock) it may run."""
+
+    event: WalkerEvent
+    worker: threading.Thread
+    until: float
+    deadline: Deadline = field(default_factory=Deadline)
+
+
+class Dispatcher:
+    """Takes walker events off the native server, runs them, and answers each exactly once.
+
+    `workers` threads run walkers at the same time. A walker that runs longer than `walker_timeout`
+    seconds (0: no limit) is answered `timeout`; it cannot be stopped, but what it did is dropped
+    when it ends, and another thread takes its place meanwhile. All threads are daemons. `debug`
+    tells clients what a walker raised.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        interpreter: Interpreter,
+        walkers: Mapping[str, WalkerSpec],
+        workers: int,
+        walker_timeout: float = 0.0,
+        debug: bool = False,
+    ) -> None:
+        self._server = server
+        self._interpreter = interpreter
+        self._walkers = {name: spec for name, spec in walkers.items() if spec.websocket}
+        self._workers = workers
+        self._timeout = walker_timeout
+        self._debug = debug
+        self._changed = threading.Condition()
+        self._threads: set[threading.Thread] = set()
+        # In the order of their starts, hence of their ends: the limit is one for all.
+        self._runs: dict[_Run, None] = {}
+        self._stopped = False
+
+    def start(self) -> None:
+        """Starts the threads, once."""
+        with self._changed:
+            for _ in range(self._workers):
+                self._start_worker()
+        if self._timeout:
+            _start(self._watch, "jac-cloud-timeouts")
+
+    def stop(self, deadline: float) -> bool:
+        """Waits until `deadline` (on the monotonic clock) for the workers to end.
+
+        They end when the native server gives no more events. Whether all have ended; those that
+        have not are daemons.
+        """
+        with self._changed:
+            ended = self._changed.wait_for(
+                lambda: not self._threads, max(0.0, deadline - time.monotonic())
+            )
+            self._stopped = True
+            self._changed.notify_all()
+        return ended
+
+    def _start_worker(self) -> None:
+        self._threads.add(_start(self._work, "jac-cloud-worker"))
+
+    def _work(self) -> None:
+        try:
+            while (event := self._server.take_event()) is not None:
+                if not self._run(event):
+                    break
+        finally:
+            with self._changed:
+                self._threads.discard(threading.current_thread())
+                self._changed.notify_all()
+
+    def _run(self, event: WalkerEvent) -> bool:
+        """Whether the worker may go on: one that was late has been replaced."""
+        run = _Run(event, threading.current_thread(), time.monotonic() + self._timeout)
+        if self._timeout:
+            with self._changed:
+                self._runs[run] = None
+                if len(self._runs) == 1:
+                    self._changed.notify_all()
+        answer = self._answer(event, run.deadline)
+        if not run.deadline.finish():
+            return False
+        if self._timeout:
+            with self._changed:
+                del self._runs[run]
+        answer()
+        return True
+
+    def _answer(self, event: WalkerEvent, deadline: Deadline) -> Callable[[], None]:
+        """Runs the event's walker; what is to be answered, which may have come too late."""
+        # The native server has checked both before it queued the event, but may not know of
+        # walkers that were taken away since; what decides is here.
+        spec = self._walkers.get(event.walker)
+        if spec is None:
+            return lambda: event.fail("unknown_walker", _UNKNOWN)
+        if spec.auth and not event.authenticated:
+            problem = f"Event {spec.name} requires to be authenticated!"
+            return lambda: event.fail("unauthenticated", problem)
+        caller = Caller(event.root_hex, event.authenticated)
+        try:
+            reports = self._interpreter.run(
+                spec, event.context, caller, event.node, event.unit, deadline
+            )
+        except InvalidInput as error:
+            details = json.dumps([_inside_context(detail) for detail in error.details]).encode()
+            return lambda: event.fail("invalid_event", details)
+        except Forbidden as error:
+            problem = str(error)
+            return lambda: event.fail("forbidden", problem)
+        except Conflict as error:
+            problem = str(error)
+            return lambda: event.fail("conflict", problem)
+        except WalkerTimeout as error:
+            problem = str(error)
+            return lambda: event.fail("timeout", problem)
+        except WalkerFailed as error:
+            problem, ref = error.message if self._debug else str(error), error.ref
+            return lambda: event.fail("walker_failed", problem, ref)
+        return lambda: event.finish(reports)
+
+    def _watch(self) -> None:
+        """Answers `timeout` for what runs too long."""
+        with self._changed:
+            while not self._stopped:
+                run = next(iter(self._runs), None)
+                if run is None:
+                    self._changed.wait()
+                elif (left := run.until - time.monotonic()) > 0:
+                    self._changed.wait(left)
+                elif run.deadline.expire():
+                    del self._runs[run]
+                    self._replace(run)
+                else:
+                    # It is committing, or has just ended.
+                    self._changed.wait(_COMMIT_SECONDS)
+
+    def _replace(self, run: _Run) -> None:
+        self._threads.discard(run.worker)
+        self._start_worker()
+        logger.warning("walker timed out", extra={"walker": run.event.walker})
+        run.event.fail("timeout", str(WalkerTimeout()))
+
+
+def _start(target: Callable[[], None], name: str) -> threading.Thread:
+    thread = threading.Thread(target=target, name=name, daemon=True)
+    thread.start()
+    return thread
+
+
+def _inside_context(detail: dict[str, Any]) -> dict[str, Any]:
+    """Where in the event the problem is, rather than where in the walker's input."""
+    place = detail["loc"]
+    return detail if place == ["node"] else {**detail, "loc": ["context", *place]}

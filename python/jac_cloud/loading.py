@@ -1,0 +1,86 @@
+"""Loading an app as the interpreter does, with one clear line where that fails."""
+
+import importlib
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+
+from jac_cloud._jaclang import JacRuntime, JacRuntimeInterface
+from jac_cloud.errors import AppError
+
+
+def load_module(app: Path) -> ModuleType:
+    """Loads a `.jac` or `.py` file as a module of its own name, as `jac start` does.
+
+    Its folder is then the first place where its imports are looked for, and stays so, since
+    abilities may import while they run. AppError: `file:line message`.
+    """
+    app = app.resolve()
+    if not app.is_file():
+        raise AppError(f"{app}: there is no such file")
+    if app.suffix not in (".jac", ".py"):
+        raise AppError(f"{app}: an app is a .jac or a .py file")
+    if not app.stem.isidentifier():
+        raise AppError(f"{app}: the name of the file must be the name of a module")
+    _make_room(app)
+    folder = str(app.parent)
+    if folder in sys.path:
+        sys.path.remove(folder)
+    sys.path.insert(0, folder)
+    importlib.invalidate_caches()
+    program = JacRuntime.get_program()
+    errors_before = len(program.errors_had)
+    try:
+        JacRuntimeInterface.jac_import(
+            target=app.stem, base_path=str(app), lng=app.suffix.removeprefix(".")
+        )
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        alerts = program.errors_had[errors_before:]
+        sys.modules.pop(app.stem, None)
+        raise AppError(_one_line(app, error, alerts)) from error
+    module = sys.modules[app.stem]
+    if alerts := program.errors_had[errors_before:]:
+        raise AppError(_alert_line(alerts[0]))
+    return module
+
+
+def _make_room(app: Path) -> None:
+    """Another app of the same name may have been loaded; anything else must not be hidden."""
+    loaded = sys.modules.get(app.stem)
+    if loaded is None or _is_from(loaded, app):
+        return
+    origin = getattr(loaded, "__file__", None)
+    if origin is None or app.stem in sys.stdlib_module_names:
+        raise AppError(f"{app}: a module {app.stem} is part of Python; name the file otherwise")
+    del sys.modules[app.stem]
+
+
+def _is_from(module: ModuleType, app: Path) -> bool:
+    origin = getattr(module, "__file__", None)
+    return origin is not None and Path(origin).resolve() == app
+
+
+def _one_line(app: Path, error: BaseException, alerts: list[object]) -> str:
+    if alerts:
+        return _alert_line(alerts[0])
+    message = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, SyntaxError):
+        return f"{error.filename or app}:{error.lineno or 1} {error.msg}"
+    if not isinstance(error, ImportError | ValueError):
+        message = f"{type(error).__name__}: {message}"
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(frame.filename).is_relative_to(app.parent)
+    ]
+    place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else str(app)
+    return f"{place} {message}"
+
+
+def _alert_line(alert: object) -> str:
+    place = getattr(alert, "loc", None)
+    message = " ".join(str(getattr(alert, "msg", alert)).split())
+    return f"{place.mod_path}:{place.first_line} {message}" if place is not None else message

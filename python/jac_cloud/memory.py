@@ -1,0 +1,268 @@
+"""The memory of one unit of work: what it has read, made, changed and deleted, and nobody else's.
+
+Anchors are read from the store when they are touched and made anew in each unit, so that nothing
+which a unit does to them can be seen elsewhere, not even by a walker that failed or ran too long.
+The interpreter's own memory is shared, and its `commit` looks at all of it; here a unit's commit
+looks at what the unit itself has touched.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+from uuid import UUID
+
+from jac_cloud._jaclang import (
+    EdgeAnchor,
+    JacRuntimeInterface,
+    NodeAnchor,
+    Root,
+    TieredMemory,
+    stored_form,
+)
+from jac_cloud.commit import Change, Changed, Created, Deleted, WriteConflict, write
+from jac_cloud.rows import (
+    SCALARS,
+    Loaded,
+    access_form,
+    archetype_form,
+    index_form,
+    revive,
+    same,
+)
+from jac_cloud.store import GraphStore, Lease
+
+
+class UnitMemory(TieredMemory):  # type: ignore[misc]
+    """Holds the anchors of one unit of work over a lease of the store.
+
+    The interpreter calls `commit` at the end of each spawn; that means nothing here, the unit is
+    committed once, by `flush`. May be used from the threads that the unit's walker starts.
+    """
+
+    def __init__(self, store: GraphStore, lease: Lease) -> None:
+        self.__mem__: dict[UUID, Any] = {}
+        self.base_path = None
+        self.target_path = None
+        self.use_cache = False
+        self.l2 = None
+        self.l3 = None
+        self._store = store
+        self._lease: Lease | None = lease
+        self._loaded: dict[UUID, Loaded] = {}
+        self._deleted: dict[UUID, Any] = {}
+        self._missed: set[UUID] = set()
+        self._lock = threading.RLock()
+
+    # What the interpreter asks of a memory
+
+    def is_available(self) -> bool:
+        return self._lease is not None
+
+    def get(self, key: UUID) -> Any:
+        anchor = self.__mem__.get(key)
+        return anchor if anchor is not None else self._load(key)
+
+    def batch_get(self, ids: list[UUID]) -> dict[UUID, Any]:
+        wanted = {
+            str(key): key for key in ids if key not in self.__mem__ and key not in self._deleted
+        }
+        with self._lock:
+            if len(wanted) > 1 and self._lease is not None:
+                for key, text in self._lease.read_many(list(wanted)):
+                    self._keep(wanted[key], text)
+        return {key: anchor for key in ids if (anchor := self.get(key)) is not None}
+
+    def put(self, anchor: Any) -> None:
+        self.__mem__[anchor.id] = anchor
+
+    def delete(self, key: UUID) -> None:
+        anchor = self.get(key)
+        if anchor is not None:
+            self.__mem__.pop(key, None)
+            self._deleted[key] = anchor
+
+    def has(self, key: UUID) -> bool:
+        return self.get(key) is not None
+
+    def find(
+        self,
+        ids: UUID | Iterable[UUID],
+        filter: Callable[[Any], Any] | None = None,  # noqa: A002 - the interpreter's name
+    ) -> Iterator[Any]:
+        for key in [ids] if isinstance(ids, UUID) else ids:
+            anchor = self.get(key)
+            if anchor is not None and (filter is None or filter(anchor)):
+                yield anchor
+
+    def find_one(
+        self,
+        ids: UUID | Iterable[UUID],
+        filter: Callable[[Any], Any] | None = None,  # noqa: A002 - the interpreter's name
+    ) -> Any:
+        return next(iter(self.find(ids, filter)), None)
+
+    def get_roots(self) -> Iterator[Any]:
+        names = [(cls.__module__, cls.__name__) for cls in _with_subclasses(Root)]
+        with self._lock:
+            keys = self._lease.nodes_of_types(names) if self._lease is not None else []
+        self.batch_get([UUID(key) for key in keys])
+        for anchor in list(self.__mem__.values()):
+            if anchor.is_populated() and isinstance(anchor.archetype, Root):
+                yield anchor.archetype
+
+    def commit(self, anchor: Any = None) -> None:
+        """Nothing: a unit of work is committed as a whole, when its walker has ended well."""
+
+    def abort(self) -> None:
+        self.__mem__.clear()
+        self._loaded.clear()
+        self._deleted.clear()
+
+    def close(self) -> None:
+        """Gives the lease back; what still holds on to this memory reads nothing more."""
+        with self._lock:
+            lease, self._lease = self._lease, None
+        if lease is not None:
+            self._store.give_back(lease)
+
+    def is_recoverable_quarantine(self, key: UUID) -> bool:
+        """Also true of a row that is there but cannot be read: its citations are not to be cut."""
+        with self._lock:
+            if self._lease is None:
+                return True
+            stored = self._lease.read(str(key)) is not None
+            return stored or self._lease.is_quarantined(str(key))
+
+    def quarantine_ref(self, referrer: Any, stub: Any) -> None:
+        """Forgets an edge that leads nowhere, unless it did so only because others were at work."""
+        if isinstance(referrer, NodeAnchor) and not self.is_stale():
+            # In place: other anchor objects of the same node share the list.
+            referrer.edges[:] = [edge for edge in referrer.edges if edge.id != stub.id]
+
+    def capabilities(self) -> set[str]:
+        return set()
+
+    # What the unit of work asks of it
+
+    def is_stale(self) -> bool:
+        """Whether something was missing, and what the unit has read is not what is there now.
+
+        Reads are not of one moment. A walker that comes upon a gap which another unit has just made
+        must not fail, nor draw conclusions, but run again.
+        """
+        with self._lock:
+            if not self._missed or self._lease is None:
+                return False
+            now = dict(self._lease.read_many([str(key) for key in self._loaded]))
+            return any(now.get(str(key)) != loaded.text for key, loaded in self._loaded.items())
+
+    def flush(self) -> None:
+        """Commits the unit of work, if there is anything to commit.
+
+        WriteConflict (and nothing written) when another unit was first.
+        """
+        if self.is_stale():
+            raise WriteConflict("what this unit has read")
+        changes = self._changes()
+        if not changes:
+            return
+        with self._lock:
+            if self._lease is None:
+                raise RuntimeError("This unit of work has ended")
+            with self._store.transaction(self._lease) as connection:
+                write(connection, changes)
+
+    def _load(self, key: UUID) -> Any:
+        with self._lock:
+            if self._lease is None or key in self._deleted:
+                return None
+            anchor = self.__mem__.get(key)
+            if anchor is not None:
+                return anchor
+            text = self._lease.read(str(key))
+            if text is None:
+                self._missed.add(key)
+                return None
+            return self._keep(key, text)
+
+    def _keep(self, key: UUID, text: str) -> Any:
+        revived = revive(text)
+        if revived is None:
+            return None
+        anchor, loaded = revived
+        self._loaded[key] = loaded
+        self.__mem__[key] = anchor
+        return anchor
+
+    def _changes(self) -> list[Change]:
+        changes: list[Change] = []
+        for key, anchor in list(self.__mem__.items()):
+            if not isinstance(anchor, NodeAnchor | EdgeAnchor):
+                continue
+            if not anchor.persistent or not anchor.is_populated():
+                continue
+            loaded = self._loaded.get(key)
+            change = _created(anchor) if loaded is None else _changed(anchor, loaded)
+            if change is not None:
+                changes.append(change)
+        changes += [
+            Deleted(str(key), self._loaded[key]) for key in self._deleted if key in self._loaded
+        ]
+        return changes
+
+
+def _created(anchor: Any) -> Created | None:
+    # A node without edges cannot be reached: the interpreter does not keep it, either.
+    if isinstance(anchor, NodeAnchor) and not (anchor.edges or isinstance(anchor.archetype, Root)):
+        return None
+    return Created(anchor)
+
+
+def _changed(anchor: Any, loaded: Loaded) -> Changed | None:
+    """What the unit has changed of a stored anchor and may change; the rest is dropped and logged
+    by the interpreter, whose rules these are."""
+    change = Changed(anchor, loaded)
+    _compare_fields(anchor, loaded, change)
+    now = access_form(anchor)
+    if now != loaded.access:
+        change.parts["access"] = now
+    if isinstance(anchor, NodeAnchor):
+        index = index_form(anchor)
+        if index != loaded.data.get("topology_index_data"):
+            change.parts["topology_index_data"] = index
+    if (change.fields or change.parts) and not JacRuntimeInterface.check_write_access(
+        anchor, op_hint="field_write"
+    ):
+        change.fields, change.parts = {}, {}
+    if isinstance(anchor, NodeAnchor):
+        _compare_edges(anchor, loaded, change)
+    return change if change.fields or change.parts else None
+
+
+def _compare_fields(anchor: Any, loaded: Loaded, change: Changed) -> None:
+    archetype = anchor.archetype
+    for name, was in loaded.fields.items():
+        value = getattr(archetype, name, None)
+        if value is was and type(value) in SCALARS:
+            continue
+        form = stored_form(value)
+        if not same(form, was):
+            change.fields[name] = form
+    if change.fields and (loaded.drifted or hasattr(type(archetype), "__jac_schema__")):
+        change.fields = {}
+        change.parts["archetype"] = archetype_form(archetype)
+
+
+def _compare_edges(anchor: Any, loaded: Loaded, change: Changed) -> None:
+    if [edge.id for edge in anchor.edges] == loaded.edge_ids:
+        return
+    if JacRuntimeInterface.check_connect_access(anchor):
+        change.parts["edges"] = [str(edge.id) for edge in anchor.edges]
+        change.collect_if_alone = not isinstance(anchor.archetype, Root)
+
+
+def _with_subclasses(cls: type) -> Iterator[type]:
+    yield cls
+    below: list[type] = cls.__subclasses__()
+    for subclass in below:
+        yield from _with_subclasses(subclass)

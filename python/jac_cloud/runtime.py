@@ -1,0 +1,254 @@
+"""Runs walkers: a call is one unit of work, committed as a whole, run again if another was first.
+
+Nothing but this module and those it names (`unit`, `memory`, `rows`, `store`, `commit`, `loading`,
+`discovery`, `reports`, `inputs`, `older_syntax`) knows the interpreter's inside.
+"""
+
+import contextlib
+import contextvars
+import logging
+import random
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from jac_cloud import _native, older_syntax, reports
+from jac_cloud._jaclang import (
+    JacRuntime,
+    Root,
+    current_walk,
+    hookimpl,
+    plugin_manager,
+)
+from jac_cloud._native import CURRENT_UNIT, Unit
+from jac_cloud.commit import WriteConflict
+from jac_cloud.discovery import load_and_discover
+from jac_cloud.errors import Conflict, InvalidInput, WalkerError, WalkerFailed
+from jac_cloud.loading import load_module
+from jac_cloud.memory import UnitMemory
+from jac_cloud.specs import EntryType
+from jac_cloud.store import GraphStore
+from jac_cloud.unit import (
+    PUBLIC_ROOT,
+    SYSTEM_ROOT,
+    Deadline,
+    UnitContext,
+    UnitOfWork,
+    accessible_node,
+)
+from jac_cloud.walker_spec import WalkerSpec
+
+__all__ = ["Caller", "Deadline", "Interpreter"]
+
+logger = logging.getLogger("jac_cloud.walker")
+
+# A replay waits up to this many seconds for each that went before it, 64 times that at most.
+_BACKOFF_SECONDS = 0.0005
+_BACKOFF_STEPS = 64
+# A user's root id shows as 24 hex digits.
+_ROOT_ID_BITS = 96
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whose walker it is: the hex digits of the caller's root, and whether that is a user's."""
+
+    root_hex: str
+    authenticated: bool = True
+
+
+class Interpreter:
+    """The app and its graph. `run` may be called from any number of threads at once.
+
+    `data_dir` holds the graph (made if it is not there). `report_format` is "jac" or "cloud".
+    `max_attempts` bounds how often one call is run because of conflicts (1 or more). One serves at
+    a time in a process.
+    """
+
+    PUBLIC_ROOT = PUBLIC_ROOT.hex
+
+    def __init__(
+        self,
+        data_dir: Path,
+        report_format: reports.ReportFormat = "jac",
+        max_attempts: int = 100,
+        debug: bool = False,
+    ) -> None:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        self.walkers: dict[str, WalkerSpec] = {}
+        self._report_format = report_format
+        self._max_attempts = max_attempts
+        self._debug = debug
+        self._store = GraphStore(data_dir / "graph.db")
+        self._ambient: UnitContext | None = None
+        for root in (SYSTEM_ROOT, PUBLIC_ROOT):
+            self._ensure_root(root)
+        older_syntax.install()
+        plugin_manager.register(_WhileServing, name="jac_cloud.serving")
+        JacRuntime.set_shared_root_resolver(lambda: str(PUBLIC_ROOT))
+        _native.set_json_default(reports.default_form(report_format))
+        _native.set_root_resolver(reports.root_id)
+
+    def load(self, app: Path) -> dict[str, WalkerSpec]:
+        """Loads a `.jac` or `.py` file; its walkers by name, also kept as `walkers`.
+
+        What the app does at its top level is a unit of work of the system's root. AppError and
+        SpecError, each of one line.
+        """
+        with UnitOfWork(self._store, SYSTEM_ROOT) as unit:
+            self.walkers = load_and_discover(lambda: load_module(app))
+            unit.context.commit()
+        return self.walkers
+
+    def create_root(self) -> str:
+        """Makes and commits a user's root; its id as 32 hex digits, the first 8 of them 0."""
+        while True:
+            root = UUID(int=secrets.randbits(_ROOT_ID_BITS))
+            # Short values are kept for roots that everybody knows.
+            if root.int >> (_ROOT_ID_BITS - 8) and self._ensure_root(root):
+                return root.hex
+
+    def run(
+        self,
+        spec: WalkerSpec,
+        inputs: bytes | Mapping[str, Any],
+        caller: Caller,
+        node: str | None,
+        new_unit: Callable[[], Unit],
+        deadline: Deadline | None = None,
+    ) -> bytes:
+        """Runs a walker as one unit of work; its reports as the text of a JSON array.
+
+        `inputs` is the JSON text of an object, or a mapping of texts; `node` is an id in any
+        spelling, or None for the caller's root. `new_unit` is called for each attempt. When
+        `deadline` expires first, the run ends with WalkerTimeout once the walker lets it.
+        InvalidInput, Forbidden, WalkerFailed, WalkerTimeout, Conflict: nothing was committed.
+        """
+        if node is None and spec.entry_type is EntryType.NODE:
+            raise InvalidInput([{"type": "missing", "loc": ["node"], "msg": "Field required"}])
+        if node is not None and spec.entry_type is EntryType.ROOT:
+            problem = "This walker runs on the caller's root"
+            raise InvalidInput([{"type": "entry_type", "loc": ["node"], "msg": problem}])
+        for attempt in range(self._max_attempts):
+            if deadline is not None:
+                deadline.check()
+            _back_off(attempt)
+            unit = new_unit()
+            run = _Run(self._store, self._report_format, spec, inputs, caller, node, deadline)
+            try:
+                result = contextvars.copy_context().run(run.attempt, unit)
+            except WriteConflict:
+                unit.discard()
+                if deadline is not None:
+                    deadline.run_again()
+                continue
+            except BaseException as error:
+                unit.discard()
+                if isinstance(error, WalkerError):
+                    raise
+                # SystemExit or KeyboardInterrupt of a walker's own making ends the walker only.
+                raise self._failed(spec, error) from None
+            unit.commit()
+            return result
+        logger.warning("conflict: replays used up", extra={"walker": spec.name})
+        raise Conflict
+
+    def close(self) -> None:
+        """Gives up the graph and what was registered with the interpreter. May be called again."""
+        plugin_manager.unregister(name="jac_cloud.serving")
+        JacRuntime.set_shared_root_resolver(None)
+        self._store.close()
+
+    def _ensure_root(self, root: UUID) -> bool:
+        """Whether the root had to be made."""
+        lease = self._store.lease()
+        memory = UnitMemory(self._store, lease)
+        try:
+            if memory.get(root) is not None:
+                return False
+            anchor = Root().__jac__
+            anchor.id = root
+            memory.put(anchor)
+            memory.flush()
+            return True
+        except WriteConflict:
+            return False
+        finally:
+            memory.close()
+
+    def _failed(self, spec: WalkerSpec, error: BaseException) -> WalkerFailed:
+        ref = secrets.token_hex(8)
+        # A walker that recursed to the limit leaves a trace of a thousand frames: fine in a log.
+        logger.error("walker failed", exc_info=error, extra={"walker": spec.name, "ref": ref})
+        return WalkerFailed(ref, _message(error))
+
+
+@dataclass(slots=True)
+class _Run:
+    """What one attempt at a walker needs."""
+
+    store: GraphStore
+    report_format: reports.ReportFormat
+    spec: WalkerSpec
+    inputs: bytes | Mapping[str, Any]
+    caller: Caller
+    node: str | None
+    deadline: Deadline | None
+
+    def attempt(self, unit: Unit) -> bytes:
+        """Runs in a copied context, so what it sets there is gone with it."""
+        CURRENT_UNIT.set(unit)
+        with UnitOfWork(self.store, UUID(self.caller.root_hex)) as work:
+            try:
+                result = self._spawn(work)
+            except Exception as error:
+                if work.is_stale():
+                    raise WriteConflict("what the walker had read") from error
+                raise
+            if self.deadline is not None:
+                self.deadline.begin_commit()
+            work.context.commit()
+            return result
+
+    def _spawn(self, work: UnitOfWork) -> bytes:
+        root = work.context.user_root.archetype
+        node = root if self.node is None else accessible_node(self.node)
+        walker: Any = self.spec.cls(**self.spec.input.read(self.inputs))
+        # As the interpreter's `spawn`, less its two outer layers: a third of a small walker's time.
+        anchor, start = walker.__jac__, node.__jac__
+        anchor.next = [start]
+        if self.spec.is_async:
+            work.lease.run_async(plugin_manager.hook.async_spawn_call(walker=anchor, nd=start))
+        else:
+            plugin_manager.hook.spawn_call(walker=anchor, nd=start)
+        return reports.encode(walker.reports, self.report_format)
+
+
+class _WhileServing:
+    """What the interpreter does otherwise in a server."""
+
+    @staticmethod
+    @hookimpl  # type: ignore[untyped-decorator]
+    def log_report(expr: Any, custom: bool) -> bool | None:
+        """A report goes to the caller, not to the console, too."""
+        walk = current_walk()
+        if custom or walk is None:
+            return None
+        walk.reports.append(expr)
+        return True
+
+
+def _back_off(attempt: int) -> None:
+    if attempt:
+        most = _BACKOFF_SECONDS * min(attempt, _BACKOFF_STEPS)
+        time.sleep(random.random() * most)  # noqa: S311 - no secret
+
+
+def _message(error: BaseException) -> str:
+    with contextlib.suppress(Exception):
+        return f"{type(error).__name__}: {error}"
+    return type(error).__name__

@@ -1,0 +1,148 @@
+"""The graph on disk: SQLite in the interpreter's own format, and the connections to it.
+
+A connection is leased for one unit of work, the one used last first. Reads take no lock that
+others feel (write-ahead log); writers take turns through one lock, since waiting on SQLite's own
+would be a poll.
+"""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from jac_cloud._jaclang import make_tables
+
+# Another process (a second server, `jac db`) may hold the write lock for so long.
+_BUSY_SECONDS = 5.0
+# SQLite takes 32,766 variables in one statement; far fewer keep one statement short.
+_IDS_A_STATEMENT = 500
+
+
+class Lease:
+    """A connection of its own and, once asked for, an event loop, for one unit at a time.
+
+    Reads may come from any thread of the unit (SQLite serialises them).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.connection = sqlite3.connect(
+            path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        self.connection.execute("PRAGMA journal_mode=WAL")
+        # A commit survives the death of the process; the log is flushed to disk at checkpoints.
+        self.connection.execute("PRAGMA synchronous=NORMAL")
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def read(self, key: str) -> str | None:
+        """The stored text of one anchor, by its id with dashes."""
+        row = self.connection.execute("SELECT data FROM anchors WHERE id = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def read_many(self, keys: Sequence[str]) -> Iterator[tuple[str, str]]:
+        """Ids and texts of those of `keys` that there are, in no order."""
+        for start in range(0, len(keys), _IDS_A_STATEMENT):
+            chunk = keys[start : start + _IDS_A_STATEMENT]
+            marks = ",".join("?" * len(chunk))
+            query = f"SELECT id, data FROM anchors WHERE id IN ({marks})"  # noqa: S608 - marks only
+            yield from self.connection.execute(query, chunk).fetchall()
+
+    def nodes_of_types(self, names: Sequence[tuple[str, str]]) -> list[str]:
+        """Ids of the stored nodes whose class is one of `names` (module, name)."""
+        found: list[str] = []
+        for module, name in names:
+            rows = self.connection.execute(
+                "SELECT id FROM anchors"
+                " WHERE type = 'NodeAnchor' AND arch_module = ? AND arch_type = ?",
+                (module, name),
+            )
+            found += [str(row[0]) for row in rows]
+        return found
+
+    def is_quarantined(self, key: str) -> bool:
+        """Whether the interpreter has put this anchor aside in a way that can be undone."""
+        row = self.connection.execute(
+            "SELECT 1 FROM anchors_quarantine"
+            " WHERE id = ? AND COALESCE(error, '') NOT LIKE 'DANGLING_REF%'",
+            (key,),
+        ).fetchone()
+        return row is not None
+
+    def run_async[T](self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Runs a coroutine to its end on this lease's loop; tasks that it leaves are cancelled."""
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+        loop = self._loop
+        try:
+            return loop.run_until_complete(coroutine)
+        except (SystemExit, KeyboardInterrupt):
+            # They break out of the loop in the middle of a step: it is not to be used again.
+            self._loop = None
+            raise
+        finally:
+            _cancel_tasks(loop)
+            if self._loop is None:
+                loop.close()
+
+    def close(self) -> None:
+        self.connection.close()
+        if self._loop is not None:
+            self._loop.run_until_complete(self._loop.shutdown_default_executor())
+            self._loop.close()
+            self._loop = None
+
+
+class GraphStore:
+    """Leases connections to one graph. Safe to use from any thread."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._free: list[Lease] = []
+        self._lock = threading.Lock()
+        self._closed = False
+        self._writing = threading.Lock()
+        make_tables(path)
+
+    def lease(self) -> Lease:
+        with self._lock:
+            if self._free:
+                return self._free.pop()
+        return Lease(self.path)
+
+    def give_back(self, lease: Lease) -> None:
+        with self._lock:
+            if not self._closed:
+                self._free.append(lease)
+                return
+        lease.close()
+
+    @contextmanager
+    def transaction(self, lease: Lease) -> Iterator[sqlite3.Connection]:
+        """All or nothing; the only writer of this process meanwhile."""
+        with self._writing:
+            lease.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield lease.connection
+                lease.connection.execute("COMMIT")
+            except BaseException:
+                # A failed COMMIT (a full disk) may have rolled back by itself.
+                if lease.connection.in_transaction:
+                    lease.connection.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        """Closes what is free at once, and each lease that is out when it comes back."""
+        with self._lock:
+            self._closed = True
+            free, self._free = self._free, []
+        for lease in free:
+            lease.close()
+
+
+def _cancel_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    if left := asyncio.all_tasks(loop):
+        for task in left:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
