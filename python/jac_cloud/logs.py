@@ -10,7 +10,7 @@ import logging
 import re
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Protocol, TextIO
@@ -27,7 +27,7 @@ _PLAIN = re.compile(r"[^\s\"'=]+")
 class Drainable(Protocol):
     """What the native server offers: its log, a batch at a time, None at the end."""
 
-    def take_logs(self) -> list[tuple[str, str, dict[str, object]]] | None: ...
+    def take_logs(self) -> Sequence[tuple[str, str, Mapping[str, object]]] | None: ...
 
 
 class NativeLogs:

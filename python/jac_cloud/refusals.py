@@ -50,6 +50,11 @@ def unauthenticated(sentence: str) -> Refusal:
     return Refusal(401, "unauthenticated", sentence, _ASK_FOR_TOKEN)
 
 
+def invalid_json(sentence: str = "The body is not valid JSON") -> Refusal:
+    """400 for a body that cannot be read at all."""
+    return Refusal(400, "invalid_json", sentence)
+
+
 def install(app: FastAPI, *, debug: bool) -> None:
     """Makes the app answer every refusal, error of a walker and exception in this one form.
 
@@ -71,7 +76,9 @@ def _refusal_of(error: Exception, debug: bool) -> Refusal:
         case InvalidToken():
             return Refusal(401, "invalid_token", str(error), _ASK_FOR_TOKEN)
         case errors.InvalidInput():
-            return Refusal(422, "invalid_event", error.details)
+            if any(detail["type"] == "json_invalid" for detail in error.details):
+                return invalid_json()
+            return Refusal(422, "invalid_event", [_in_request(found) for found in error.details])
         case errors.Forbidden():
             return Refusal(403, "forbidden", str(error))
         case errors.Conflict():
@@ -79,12 +86,18 @@ def _refusal_of(error: Exception, debug: bool) -> Refusal:
         case errors.WalkerTimeout():
             return Refusal(504, "timeout", str(error))
         case errors.WalkerFailed():
-            sentence = f"{error}: {error.message}" if debug else str(error)
+            sentence = error.message if debug else str(error)
             return Refusal(500, "walker_failed", sentence, ref=error.ref)
         case HTTPException():
             code = _ROUTING_CODES.get(error.status_code, "bad_request")
             return Refusal(error.status_code, code, str(error.detail), error.headers)
     raise error
+
+
+def _in_request(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Where in the request the problem is, rather than where in the walker's input."""
+    place = found["loc"]
+    return {**found, "loc": ["path", "node"] if place == ["node"] else ["body", *place]}
 
 
 class _LastResort:

@@ -1,13 +1,23 @@
 """What the routes read of a request: its JSON body and its caller."""
 
+import re
+from itertools import accumulate
+
 from fastapi import Request
 
 from jac_cloud.auth import InvalidToken, Tokens, read_bearer
-from jac_cloud.refusals import Refusal
+from jac_cloud.refusals import Refusal, invalid_json
 from jac_cloud.runtime import Caller, Interpreter
 from jac_cloud.users import Users
 
 PUBLIC = Caller(Interpreter.PUBLIC_ROOT, authenticated=False)
+
+
+# A text of JSON, with what its quotes and backslashes may hold.
+_TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_NOT_BRACKETS = bytes({*range(256)} - {*b"[]{}"})
+# An opening bracket becomes 2, a closing one 0; less 1 each is the step in depth.
+_STEPS = bytes.maketrans(b"[{]}", b"\2\2\0\0")
 
 
 async def json_body(request: Request) -> bytes:
@@ -20,6 +30,15 @@ async def json_body(request: Request) -> bytes:
     if body and not is_json:
         raise Refusal(415, "unsupported_media_type", "The body must be application/json")
     return body
+
+
+def check_depth(body: bytes, levels: int) -> None:
+    """Refusal 400 when the JSON is nested deeper than that, before anything reads it."""
+    if body.count(b"[") + body.count(b"{") <= levels:
+        return
+    steps = _TEXT.sub(b"", body).translate(_STEPS, _NOT_BRACKETS)
+    if max(accumulate(step - 1 for step in steps), default=0) > levels:
+        raise invalid_json(f"The body is nested deeper than {levels} levels")
 
 
 def caller(request: Request, tokens: Tokens, users: Users) -> Caller:

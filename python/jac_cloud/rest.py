@@ -42,7 +42,7 @@ def create_app(
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     refusals.install(app, debug=settings.debug)
     app.include_router(user_routes(interpreter, users, tokens, settings, pools.hashes))
-    app.include_router(walker_routes(interpreter, walkers, users, tokens, pools.walkers))
+    app.include_router(walker_routes(interpreter, walkers, users, tokens, settings, pools.walkers))
     if static is not None:
         # As the router's default and not mounted: a mount would hide the 405 of the routes.
         app.router.default = _Static(directory=static, html=True)

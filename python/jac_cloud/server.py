@@ -11,7 +11,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from jac_cloud import discovery
 from jac_cloud._native import Server as NativeServer
 from jac_cloud.asgi import AsgiBridge
 from jac_cloud.auth import Tokens, kept_secret
@@ -134,10 +133,8 @@ class _Parts:
             data_dir, report_format=settings.report_format, debug=settings.debug
         )
         undo.callback(self.interpreter.close)
-        self.interpreter.load(app)
-        self.walkers = {
-            name: spec for name, spec in discovery.walkers().items() if not spec.private
-        }
+        loaded = self.interpreter.load(app)
+        self.walkers = {name: spec for name, spec in loaded.items() if not spec.private}
         self.users = Users(
             settings.database_url or f"sqlite:///{data_dir / 'users.db'}", Passwords()
         )
@@ -148,7 +145,7 @@ class _Parts:
         undo.callback(self._join)
         undo.callback(self.native.stop, 0.0)
         self.native.set_walkers(
-            {name: spec.auth for name, spec in self.walkers.items() if "websocket" in spec.methods}
+            {name: spec.auth for name, spec in self.walkers.items() if spec.websocket}
         )
         workers = settings.workers or min(32, 4 * _cores())
         self.pools = Pools(
@@ -158,7 +155,12 @@ class _Parts:
         self.logs = NativeLogs(self.native)
         self.checker = TokenChecker(self.native, self.users, tokens)
         self.dispatcher = Dispatcher(
-            self.native, self.interpreter, self.walkers, workers, settings.walker_timeout
+            self.native,
+            self.interpreter,
+            self.walkers,
+            workers,
+            settings.walker_timeout,
+            settings.debug,
         )
         static = app.parent / settings.static
         application = create_app(

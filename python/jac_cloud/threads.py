@@ -1,9 +1,11 @@
 """A pool of threads that never keeps the process from ending."""
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from queue import SimpleQueue
+from typing import Any
 
 
 class DaemonPool(Executor):
@@ -14,39 +16,56 @@ class DaemonPool(Executor):
     """
 
     def __init__(self, threads: int, name: str) -> None:
-        self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._closing = threading.Lock()
+        self._name = name
+        self._calls: SimpleQueue[Callable[[], bool] | None] = SimpleQueue()
+        self._lock = threading.Lock()
         self._closed = False
-        self._threads = [
-            threading.Thread(target=self._work, name=f"{name}-{index}", daemon=True)
-            for index in range(threads)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._threads: set[threading.Thread] = set()
+        self._running: dict[Future[Any], threading.Thread] = {}
+        for _ in range(threads):
+            self._start_thread()
 
     def submit[**P, T](self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Queues a call. RuntimeError once the pool is closed."""
         future: Future[T] = Future()
 
-        def call() -> None:
+        def call() -> bool:
             if not future.set_running_or_notify_cancel():
-                return
+                return True
+            with self._lock:
+                self._running[future] = threading.current_thread()
             try:
-                future.set_result(fn(*args, **kwargs))
+                result = fn(*args, **kwargs)
             except BaseException as error:  # noqa: BLE001 - it belongs to who waits for the future
                 future.set_exception(error)
+            else:
+                future.set_result(result)
+            with self._lock:
+                return self._running.pop(future, None) is not None
 
-        with self._closing:
+        with self._lock:
             if self._closed:
                 raise RuntimeError("the pool is closed")
             self._calls.put(call)
         return future
 
+    def abandon(self, future: Future[Any]) -> None:
+        """Counts on a call no longer: it is cancelled, or if it runs, another thread takes the
+        place of its own, which ends with it.
+        """
+        if future.cancel():
+            return
+        with self._lock:
+            thread = self._running.pop(future, None)
+            if thread is not None:
+                self._threads.discard(thread)
+                self._start_thread()
+
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Takes no more calls; those queued still run. `cancel_futures` is not supported."""
         if cancel_futures:
             raise NotImplementedError("calls of this pool are not cancelled")
-        with self._closing:
+        with self._lock:
             if not self._closed:
                 self._closed = True
                 for _ in self._threads:
@@ -55,11 +74,20 @@ class DaemonPool(Executor):
             self.join(None)
 
     def join(self, timeout: float | None) -> bool:
-        """Waits up to `timeout` seconds for each thread; whether all have ended."""
-        for thread in self._threads:
-            thread.join(timeout)
-        return not any(thread.is_alive() for thread in self._threads)
+        """Waits up to `timeout` seconds for the threads to end; whether all have."""
+        until = None if timeout is None else time.monotonic() + timeout
+        with self._lock:
+            threads = [*self._threads]
+        for thread in threads:
+            thread.join(None if until is None else max(0.0, until - time.monotonic()))
+        return not any(thread.is_alive() for thread in threads)
+
+    def _start_thread(self) -> None:
+        thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+        self._threads.add(thread)
+        thread.start()
 
     def _work(self) -> None:
         while (call := self._calls.get()) is not None:
-            call()
+            if not call():
+                break

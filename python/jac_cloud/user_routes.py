@@ -10,7 +10,7 @@ from jac_cloud._native import format_node_id
 from jac_cloud.auth import Tokens
 from jac_cloud.login_limits import FailureLimit, TooManyFailures, address_key
 from jac_cloud.passwords import PASSWORD_BYTES_MAX, PASSWORD_BYTES_MIN
-from jac_cloud.refusals import Refusal, unauthenticated
+from jac_cloud.refusals import Refusal, invalid_json, unauthenticated
 from jac_cloud.requests import json_body
 from jac_cloud.runtime import Interpreter
 from jac_cloud.settings import Settings
@@ -101,7 +101,7 @@ def _credentials(body: bytes) -> Credentials:
             for found in error.errors(include_url=False, include_context=False, include_input=False)
         ]
     if details[0]["type"] == "json_invalid":
-        raise Refusal(400, "invalid_json", "The body is not valid JSON")
+        raise invalid_json()
     raise Refusal(422, "invalid_input", details)
 
 

@@ -12,7 +12,7 @@ from jac_cloud.threads import DaemonPool
 def test_calls_run_on_the_pools_threads_and_give_results_and_errors() -> None:
     pool = DaemonPool(2, "test")
     assert pool.submit(lambda x: x + 1, 1).result() == 2
-    assert pool.submit(threading.current_thread).result().name.startswith("test-")
+    assert pool.submit(threading.current_thread).result().name == "test"
     with pytest.raises(ZeroDivisionError):
         pool.submit(lambda: 1 / 0).result()
     with pytest.raises(SystemExit):
@@ -49,6 +49,35 @@ def test_a_closed_pool_finishes_what_is_queued_and_takes_nothing_more() -> None:
     assert pool.join(10)
     assert waiting.done()
     assert all(future.done() for future in queued)
+
+
+def test_the_place_of_an_abandoned_call_is_taken_by_another_thread() -> None:
+    pool = DaemonPool(1, "test")
+    go = threading.Event()
+    late = pool.submit(lambda: (go.wait(), threading.current_thread())[1])
+    queued = pool.submit(int, "1")
+    next_one = pool.submit(threading.current_thread)
+    pool.abandon(queued)
+    assert queued.cancelled()
+    pool.abandon(late)
+    replacement = next_one.result()
+    go.set()
+    abandoned = late.result()
+    assert abandoned is not replacement
+    abandoned.join(10)
+    assert not abandoned.is_alive()
+    assert pool.submit(threading.current_thread).result() is replacement
+    pool.shutdown()
+
+
+def test_a_call_that_has_ended_can_be_abandoned_to_no_effect() -> None:
+    pool = DaemonPool(1, "test")
+    done = pool.submit(threading.current_thread)
+    thread = done.result()
+    pool.submit(int).result()
+    pool.abandon(done)
+    assert pool.submit(threading.current_thread).result() is thread
+    pool.shutdown()
 
 
 def test_a_call_that_never_ends_does_not_keep_the_process() -> None:
