@@ -53,8 +53,15 @@ def test_a_closed_pool_finishes_what_is_queued_and_takes_nothing_more() -> None:
 
 def test_the_place_of_an_abandoned_call_is_taken_by_another_thread() -> None:
     pool = DaemonPool(1, "test")
-    go = threading.Event()
-    late = pool.submit(lambda: (go.wait(), threading.current_thread())[1])
+    begun, go = threading.Event(), threading.Event()
+
+    def call() -> threading.Thread:
+        begun.set()
+        go.wait()
+        return threading.current_thread()
+
+    late = pool.submit(call)
+    begun.wait()
     queued = pool.submit(int, "1")
     next_one = pool.submit(threading.current_thread)
     pool.abandon(queued)

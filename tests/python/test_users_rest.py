@@ -107,7 +107,7 @@ def test_a_body_that_says_to_be_something_else_is_refused(http: httpx.Client) ->
         {"files": {"email": b"x"}},
         {"content": b"{}", "headers": {"Content-Type": "text/plain"}},
     ):
-        answer = http.post("/user/login", **content)  # type: ignore[arg-type]
+        answer = http.post("/user/login", **content)
         assert answer.status_code == 415
         assert answer.json()["code"] == "unsupported_media_type"
 
