@@ -10,12 +10,12 @@ namespace jac::cloud {
 
 // Counted by the I/O threads, read by any: relaxed, so that counting is a plain add.
 class Counter {
-   public:
+  public:
     void add(std::uint64_t n = 1) noexcept { value_.fetch_add(n, std::memory_order_relaxed); }
     void subtract(std::uint64_t n = 1) noexcept { value_.fetch_sub(n, std::memory_order_relaxed); }
     std::uint64_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
 
-   private:
+  private:
     std::atomic<std::uint64_t> value_{0};
 };
 

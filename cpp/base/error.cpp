@@ -5,7 +5,7 @@ namespace jac::cloud {
 namespace {
 
 class CloudCategory final : public std::error_category {
-   public:
+  public:
     const char* name() const noexcept override { return "jac_cloud"; }
 
     std::string message(int value) const override {

@@ -27,19 +27,19 @@ inline std::error_code make_error_code(Errc code) noexcept {
 // A setting with a value that is not allowed. what() is one line for an operator:
 // "outbox_bytes: 12 is not allowed, 1024 to 1073741824 bytes".
 class ConfigError : public std::runtime_error {
-   public:
+  public:
     ConfigError(std::string field, const std::string& problem)
         : std::runtime_error(field + ": " + problem), field_(std::move(field)) {}
 
     const std::string& field() const noexcept { return field_; }
 
-   private:
+  private:
     std::string field_;
 };
 
 // The server cannot listen, or cannot start. what() names the address.
 class ListenError : public std::system_error {
-   public:
+  public:
     ListenError(Errc code, const std::string& address)
         : std::system_error(make_error_code(code), address) {}
 };

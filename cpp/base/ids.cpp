@@ -19,7 +19,8 @@ std::optional<unsigned> hex_digit(char c) {
 }
 
 std::optional<NodeId> parse_hex(std::string_view digits) {
-    if (digits.size() != 24 && digits.size() != 32) return std::nullopt;
+    // format_node_id drops leading zeros, so every length between the two is some id's.
+    if (digits.size() < 24 || digits.size() > 32) return std::nullopt;
     NodeId id;
     for (const char c : digits) {
         const auto value = hex_digit(c);
@@ -33,13 +34,13 @@ std::optional<NodeId> parse_hex(std::string_view digits) {
 // Random bytes for ids are asked of the kernel a page at a time: a system call for each id would
 // be most of its cost.
 class RandomPool {
-   public:
+  public:
     std::array<std::uint64_t, 2> take() {
         if (next_ == words_.size()) refill();
         return {words_[next_++], words_[next_++]};
     }
 
-   private:
+  private:
     void refill() {
         std::size_t have = 0;
         const std::size_t want = sizeof(words_);
@@ -76,7 +77,9 @@ std::string format_node_id(const NodeId& id) {
     return fmt::format("n::{:x}{:016x}", id.high, id.low);
 }
 
-std::string to_hex(const NodeId& id) { return fmt::format("{:016x}{:016x}", id.high, id.low); }
+std::string to_hex(const NodeId& id) {
+    return fmt::format("{:016x}{:016x}", id.high, id.low);
+}
 
 std::string random_id(std::int64_t unix_seconds) {
     thread_local RandomPool pool;

@@ -19,7 +19,7 @@ struct NodeId {
 // The root of everyone without a token.
 inline constexpr NodeId public_root{0, 1};
 
-// Reads any accepted spelling: "n::" and 24 or 32 hex digits, the bare digits, the older
+// Reads any accepted spelling: "n::" and 24 to 32 hex digits, the bare digits, the older
 // "n:NAME:HEX". nullopt when it is none of them.
 std::optional<NodeId> parse_node_id(std::string_view text);
 

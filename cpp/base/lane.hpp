@@ -12,7 +12,7 @@ namespace jac::cloud {
 // Thread-safe. Its length is bounded by those who push (one event in flight a connection).
 template <class Job>
 class Lane {
-   public:
+  public:
     // False once closed: the job is dropped.
     bool push(Job job) {
         {
@@ -48,7 +48,7 @@ class Lane {
         return jobs_.size();
     }
 
-   private:
+  private:
     mutable std::mutex mutex_;
     std::condition_variable ready_;
     std::deque<Job> jobs_;

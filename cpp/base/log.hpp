@@ -27,7 +27,7 @@ struct LogRecord {
 // A bounded queue between the I/O threads and whoever writes the log. Thread-safe; write() never
 // blocks for longer than the queue's lock.
 class LogSink {
-   public:
+  public:
     explicit LogSink(std::size_t capacity = 4096) : capacity_(capacity) {}
 
     // Drops the record when the queue is full; the count of the dropped is told by the next
@@ -40,7 +40,7 @@ class LogSink {
 
     void close();
 
-   private:
+  private:
     std::mutex mutex_;
     std::condition_variable ready_;
     std::deque<LogRecord> records_;

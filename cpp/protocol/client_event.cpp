@@ -11,8 +11,11 @@ namespace jac::cloud {
 
 namespace {
 
-constexpr std::array<std::string_view, 6> type_names{"walker",     "user",   "channel",
+constexpr std::array<std::string_view, 6> type_names{"walker", "user",        "channel",
                                                      "client", "change_user", "connection"};
+constexpr std::array<std::string_view, 11> field_names{
+    "type", "id",          "walker",     "context",  "response", "node",
+    "data", "channel_ids", "client_ids", "root_ids", "token"};
 constexpr std::size_t max_id_bytes = 128;
 
 bool is_integer(const JsonValue& value) {
@@ -36,7 +39,9 @@ std::string_view without_scheme(std::string_view token) {
 
 }  // namespace
 
-std::string_view to_string(EventType type) { return type_names[static_cast<std::size_t>(type)]; }
+std::string_view to_string(EventType type) {
+    return type_names[static_cast<std::size_t>(type)];
+}
 
 const ClientEvent* EventReader::read(std::string_view message, bool known_utf8) {
     problem_ = {};
@@ -59,6 +64,7 @@ const ClientEvent* EventReader::read(std::string_view message, bool known_utf8) 
         refuse("object_type", "", "An event should be an object");
         return nullptr;
     }
+    find_fields();
     if (!read_header()) return nullptr;
     bool valid = true;
     switch (event_.type) {
@@ -100,7 +106,8 @@ bool EventReader::read_header() {
         const bool fits = (id->kind == JsonKind::string && text_of(*id).size() <= max_id_bytes) ||
                           (is_integer(*id) && id->text.size() <= max_id_bytes);
         if (!fits) {
-            return refuse("id_type", "id", "Input should be a string of at most 128 bytes or an integer");
+            return refuse("id_type", "id",
+                          "Input should be a string of at most 128 bytes or an integer");
         }
         event_.id = problem_.id = id->text;
     }
@@ -113,23 +120,7 @@ bool EventReader::read_header() {
                       "Input should be 'walker', 'user', 'channel', 'client', 'change_user' or "
                       "'connection'");
     }
-    return no_member_twice();
-}
-
-bool EventReader::no_member_twice() {
-    constexpr std::array<std::string_view, 11> ours{"type",     "id",          "walker",
-                                                    "context",  "response",    "node",
-                                                    "data",     "channel_ids", "client_ids",
-                                                    "root_ids", "token"};
-    std::array<bool, ours.size()> seen{};
-    for (const auto& member : document_.members) {
-        const auto key = text_of({JsonKind::string, member.key});
-        const auto which = std::ranges::find(ours, key) - ours.begin();
-        if (which == std::ssize(ours)) continue;
-        bool& before = seen[static_cast<std::size_t>(which)];
-        if (before) return refuse("duplicate", key, "Field given more than once");
-        before = true;
-    }
+    if (twice_) return refuse("duplicate", field_names[*twice_], "Field given more than once");
     return true;
 }
 
@@ -152,7 +143,8 @@ bool EventReader::read_walker() {
         }
         event_.response = response->text == "true";
     }
-    if (const JsonValue* const node = field("node"); node != nullptr && node->kind != JsonKind::null) {
+    if (const JsonValue* const node = field("node");
+        node != nullptr && node->kind != JsonKind::null) {
         if (node->kind != JsonKind::string) {
             return refuse("string_type", "node", "Input should be a valid string");
         }
@@ -201,15 +193,30 @@ bool EventReader::read_token() {
     return true;
 }
 
-const JsonValue* EventReader::field(std::string_view name) {
+// Once a message, so that its cost does not depend on how many other members there are.
+void EventReader::find_fields() {
+    // Every character of a name can be written as an escape of six.
+    constexpr std::size_t longest_key = 2 + 6 * std::string_view("channel_ids").size();
+    fields_.fill(nullptr);
+    twice_.reset();
     for (const auto& member : document_.members) {
-        if (const auto plain = plain_json_string(member.key)) {
-            if (*plain == name) return &member.value;
-        } else if (unescape_json(member.key) == name) {
-            return &member.value;
+        if (member.key.size() > longest_key) continue;
+        const auto plain = plain_json_string(member.key);
+        const auto found = plain ? std::ranges::find(field_names, *plain)
+                                 : std::ranges::find(field_names, unescape_json(member.key));
+        if (found == field_names.end()) continue;
+        const auto which = static_cast<std::size_t>(found - field_names.begin());
+        if (fields_[which] == nullptr) {
+            fields_[which] = &member.value;
+        } else if (!twice_) {
+            twice_ = which;
         }
     }
-    return nullptr;
+}
+
+const JsonValue* EventReader::field(std::string_view name) const {
+    const auto which = std::ranges::find(field_names, name) - field_names.begin();
+    return fields_[static_cast<std::size_t>(which)];
 }
 
 std::string_view EventReader::text_of(const JsonValue& value) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <deque>
 #include <optional>
 #include <string>
@@ -48,7 +50,7 @@ struct EventLimits {
 
 // Reads events out of messages. Keeps its buffers between them: one a thread, not one a connection.
 class EventReader {
-   public:
+  public:
     explicit EventReader(const EventLimits& limits) : limits_(limits) {}
 
     // `message` must be UTF-8 already when `known_utf8` (text frames were checked on arrival).
@@ -56,18 +58,23 @@ class EventReader {
     const ClientEvent* read(std::string_view message, bool known_utf8);
     const EventProblem& problem() const noexcept { return problem_; }
 
-   private:
-    const JsonValue* field(std::string_view name);
+  private:
+    // The fields an event can have, in the order of their names in client_event.cpp.
+    static constexpr std::size_t field_count = 11;
+
+    void find_fields();
+    const JsonValue* field(std::string_view name) const;
     std::string_view text_of(const JsonValue& value);
     bool read_header();
     bool read_walker();
     bool read_targets(std::string_view name);
     bool read_token();
     bool refuse(std::string_view kind, std::string_view name, std::string_view message);
-    bool no_member_twice();
 
     EventLimits limits_;
     JsonDocument document_;
+    std::array<const JsonValue*, field_count> fields_{};  // nullptr: the event has none
+    std::optional<std::size_t> twice_;                    // a field that stands there again
     std::vector<JsonValue> elements_;
     std::deque<std::string> unescaped_;  // what the views of escaped strings point into
     ClientEvent event_;

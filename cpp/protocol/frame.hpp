@@ -20,17 +20,19 @@ enum class Opcode : std::uint8_t {
     pong = 0xA,
 };
 
-constexpr bool is_control(Opcode opcode) { return (static_cast<std::uint8_t>(opcode) & 0x8) != 0; }
+constexpr bool is_control(Opcode opcode) {
+    return (static_cast<std::uint8_t>(opcode) & 0x8) != 0;
+}
 
 inline constexpr std::size_t max_control_payload = 125;
 
 // The header of a whole, unmasked frame, as servers send it.
 class FrameHeader {
-   public:
+  public:
     FrameHeader(Opcode opcode, std::size_t payload_size);
     std::string_view view() const noexcept { return {bytes_.data(), size_}; }
 
-   private:
+  private:
     std::array<char, 10> bytes_{};
     std::size_t size_;
 };

@@ -48,7 +48,8 @@ std::optional<CloseCode> FrameParser::feed(std::span<char> bytes, FrameHandler& 
             if (const auto violation = read_header()) return violation;
             state_ = State::payload;
         }
-        const auto take = static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, bytes.size()));
+        const auto take =
+            static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, bytes.size()));
         if (take == 0 && remaining_ != 0) return std::nullopt;
         if (const auto violation = take_payload(bytes.first(take), handler)) return violation;
         bytes = bytes.subspan(take);
@@ -104,7 +105,8 @@ std::optional<CloseCode> FrameParser::read_header() {
         default:
             return CloseCode::protocol_error;
     }
-    if (!is_control(opcode_) && (length > max_message_bytes_ || message_size_ > max_message_bytes_)) {
+    if (!is_control(opcode_) &&
+        (length > max_message_bytes_ || message_size_ > max_message_bytes_)) {
         return CloseCode::message_too_big;
     }
     remaining_ = length;

@@ -16,7 +16,7 @@ namespace jac::cloud {
 
 // What a FrameParser finds. The views last until the call returns.
 class FrameHandler {
-   public:
+  public:
     virtual ~FrameHandler() = default;
     // A whole message: text is UTF-8.
     virtual void on_message(Opcode opcode, std::string_view payload) = 0;
@@ -30,7 +30,7 @@ class FrameHandler {
 // a size, with control frames between. Knows no socket. Strict: anything the RFC forbids a client
 // is a violation.
 class FrameParser {
-   public:
+  public:
     explicit FrameParser(std::size_t max_message_bytes) : max_message_bytes_(max_message_bytes) {}
 
     // Takes the next bytes, unmasking them in place, and calls the handler for what they complete.
@@ -38,12 +38,15 @@ class FrameParser {
     std::optional<CloseCode> feed(std::span<char> bytes, FrameHandler& handler);
 
     // Whether a message has begun and not ended: the clock of message_timeout runs.
-    bool inside_message() const noexcept { return fragmented_ || state_ == State::payload; }
+    bool inside_message() const noexcept {
+        if (state_ == State::stopped) return false;
+        return fragmented_ || (state_ == State::payload && !is_control(opcode_));
+    }
 
     // From now on feed() passes nothing on.
     void stop() noexcept { state_ = State::stopped; }
 
-   private:
+  private:
     enum class State : std::uint8_t { header, payload, stopped };
 
     std::size_t header_size() const;
@@ -55,7 +58,7 @@ class FrameParser {
     const std::size_t max_message_bytes_;
     std::string message_;  // what has arrived of a message (or control frame) that came in pieces
     std::string control_;
-    std::uint64_t remaining_ = 0;    // of the frame's payload
+    std::uint64_t remaining_ = 0;     // of the frame's payload
     std::uint64_t message_size_ = 0;  // of all fragments announced so far
     Utf8Validator utf8_;
     std::array<char, 14> header_{};

@@ -1,5 +1,6 @@
 #include "protocol/json_scanner.hpp"
 
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 namespace jac::cloud {
@@ -8,7 +9,7 @@ namespace {
 
 // The grammar of RFC 8259, read once from left to right. Recursion is bounded by max_depth.
 class Scanner {
-   public:
+  public:
     Scanner(std::string_view text, unsigned max_depth)
         : begin_(text.data()), at_(begin_), end_(begin_ + text.size()), max_depth_(max_depth) {}
 
@@ -25,7 +26,7 @@ class Scanner {
         return value(root, 0, nullptr, &elements);
     }
 
-   private:
+  private:
     bool value(JsonValue& out, unsigned depth, std::vector<JsonMember>* members,
                std::vector<JsonValue>* elements) {
         if (at_ == end_) return false;
@@ -182,6 +183,33 @@ class Scanner {
     unsigned max_depth_;
 };
 
+// Of text that was scanned.
+unsigned hex4_at(std::string_view text, std::size_t at) {
+    unsigned unit = 0;
+    std::from_chars(text.data() + at, text.data() + at + 4, unit, 16);
+    return unit;
+}
+
+void append_utf8(std::string& out, unsigned code) {
+    const auto put = [&out](unsigned byte) { out += static_cast<char>(byte); };
+    const auto continuation = [&](unsigned shift) { put(0x80 | (code >> shift & 0x3F)); };
+    if (code < 0x80) {
+        put(code);
+    } else if (code < 0x800) {
+        put(0xC0 | code >> 6);
+        continuation(0);
+    } else if (code < 0x10000) {
+        put(0xE0 | code >> 12);
+        continuation(6);
+        continuation(0);
+    } else {
+        put(0xF0 | code >> 18);
+        continuation(12);
+        continuation(6);
+        continuation(0);
+    }
+}
+
 bool needs_escape(char c) {
     const auto byte = static_cast<unsigned char>(c);
     return byte < 0x20 || byte >= 0x7F || c == '"' || c == '\\';
@@ -201,15 +229,35 @@ std::optional<std::string_view> plain_json_string(std::string_view quoted) {
 
 std::string unescape_json(std::string_view quoted) {
     if (const auto plain = plain_json_string(quoted)) return std::string(*plain);
-    return nlohmann::json::parse(quoted).get<std::string>();
+    std::string text;
+    for (std::size_t at = 1; at + 1 < quoted.size();) {
+        const char c = quoted[at++];
+        if (c != '\\') {
+            text += c;
+            continue;
+        }
+        const char kind = quoted[at++];
+        if (kind != 'u') {
+            text += "\"\\/\b\f\n\r\t"[std::string_view("\"\\/bfnrt").find(kind)];
+            continue;
+        }
+        unsigned code = hex4_at(quoted, at);
+        at += 4;
+        if (code >= 0xD800 && code <= 0xDBFF) {  // a low surrogate follows: it was scanned
+            code = 0x10000 + ((code - 0xD800) << 10) + (hex4_at(quoted, at + 2) - 0xDC00);
+            at += 6;
+        }
+        append_utf8(text, code);
+    }
+    return text;
 }
 
 void append_json_string(std::string& out, std::string_view text) {
     for (const char c : text) {
         if (needs_escape(c)) {
             // Rare: channel names and messages with quotes or beyond ASCII.
-            out += nlohmann::json(text).dump(-1, ' ', false,
-                                             nlohmann::json::error_handler_t::replace);
+            out +=
+                nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
             return;
         }
     }

@@ -13,14 +13,12 @@ namespace jac::cloud {
 
 // Bytes that several outboxes of one shard share. Counted without atomics: one thread's own.
 class Block {
-   public:
+  public:
     explicit Block(std::size_t capacity)
         : bytes_(std::make_unique_for_overwrite<char[]>(capacity)), capacity_(capacity) {}
     // A large message is not copied: the block keeps it.
     explicit Block(SharedMessage message)
-        : message_(std::move(message)),
-          capacity_(message_->framed().size()),
-          used_(capacity_) {}
+        : message_(std::move(message)), capacity_(message_->framed().size()), used_(capacity_) {}
 
     const char* data() const noexcept {
         return message_ ? message_->framed().data() : bytes_.get();
@@ -32,12 +30,13 @@ class Block {
     // Copies the bytes behind what is there already; they must fit. Returns where they begin.
     std::size_t append(std::string_view bytes) noexcept {
         const auto offset = used_;
-        std::memcpy(bytes_.get() + offset, bytes.data(), bytes.size());
+        // An empty view may have no address, which memcpy must not be given.
+        if (!bytes.empty()) std::memcpy(bytes_.get() + offset, bytes.data(), bytes.size());
         used_ += bytes.size();
         return offset;
     }
 
-   private:
+  private:
     friend class Arena;
     friend class BlockRef;
 
@@ -49,7 +48,7 @@ class Block {
 };
 
 class BlockRef {
-   public:
+  public:
     BlockRef() = default;
     explicit BlockRef(Block* block) noexcept : block_(block) { ++block_->references_; }
     BlockRef(const BlockRef& other) noexcept : block_(other.block_) {
@@ -67,7 +66,7 @@ class BlockRef {
     Block* get() const noexcept { return block_; }
     bool unshared() const noexcept { return block_->references_ == 1; }
 
-   private:
+  private:
     Block* block_ = nullptr;
 };
 
@@ -83,7 +82,7 @@ struct Slice {
 // Where a shard's frames are written, each once, one behind the other, so that what a turn sends
 // to a connection is one run of bytes and leaves in one system call.
 class Arena {
-   public:
+  public:
     static constexpr std::size_t block_size = std::size_t{64} << 10;
     // Larger frames get a block of their own.
     static constexpr std::size_t large = block_size / 4;
@@ -95,7 +94,7 @@ class Arena {
     // Starts over in the current block when nobody needs what is in it: between turns.
     void rewind() noexcept;
 
-   private:
+  private:
     // A block with room for that many bytes, to be appended to at once.
     BlockRef block_for(std::size_t size);
 

@@ -14,7 +14,7 @@ namespace jac::cloud {
 
 // Carries publications to every shard that has members of their targets. Thread-safe.
 class Broker {
-   public:
+  public:
     virtual ~Broker() = default;
     // Returns how many of this node's sessions it was queued to. Never blocks on a socket.
     virtual std::size_t publish(std::shared_ptr<const Publication> publication) = 0;
@@ -22,7 +22,7 @@ class Broker {
 
 // Within one process.
 class LocalBroker final : public Broker {
-   public:
+  public:
     // The shards' ports in the order of their indexes, 64 at most, before anything is published.
     void attach(std::shared_ptr<ShardPort> port) { ports_.push_back(std::move(port)); }
 
@@ -36,7 +36,7 @@ class LocalBroker final : public Broker {
     Directory& directory() noexcept { return directory_; }
     const Directory& directory() const noexcept { return directory_; }
 
-   private:
+  private:
     void deliver(const std::shared_ptr<const Publication>& publication, std::uint64_t shards);
 
     std::vector<std::shared_ptr<ShardPort>> ports_;

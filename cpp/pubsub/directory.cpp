@@ -43,8 +43,7 @@ Directory::Reach Directory::reach(const Targets& targets) const {
     for (const auto& name : targets.names()) {
         const Stripe& stripe = stripes_[StringHash{}(name) % stripe_count];
         const std::lock_guard lock(stripe.mutex);
-        const auto& table =
-            targets.kind() == TargetKind::client ? stripe.clients : stripe.channels;
+        const auto& table = targets.kind() == TargetKind::client ? stripe.clients : stripe.channels;
         if (const auto found = table.find(name); found != table.end()) {
             add_up(found->second, reach);
         }

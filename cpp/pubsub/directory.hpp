@@ -16,13 +16,15 @@ namespace jac::cloud {
 // Which shards have members of a target, and how many. Thread-safe: written when a session comes,
 // goes or changes its user, asked once a publication; the way out to the sessions never comes here.
 class Directory {
-   public:
+  public:
     struct Reach {
         std::uint64_t shards = 0;  // a bit each
         std::size_t sessions = 0;
     };
 
-    void add(TargetKind kind, std::string_view name, unsigned shard) { change(kind, name, shard, +1); }
+    void add(TargetKind kind, std::string_view name, unsigned shard) {
+        change(kind, name, shard, +1);
+    }
     void remove(TargetKind kind, std::string_view name, unsigned shard) {
         change(kind, name, shard, -1);
     }
@@ -41,7 +43,7 @@ class Directory {
     };
     Sizes sizes() const;
 
-   private:
+  private:
     // Members by shard; most targets have theirs on one.
     struct Count {
         unsigned shard;

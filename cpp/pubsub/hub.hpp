@@ -17,7 +17,7 @@ namespace jac::cloud {
 // One shard's sessions: by client id, by user, by channel. Puts messages into their outboxes and
 // gathers who has something to send, for the end of the turn. One thread's own.
 class Hub {
-   public:
+  public:
     Hub(unsigned shard, Directory& directory) : shard_(shard), directory_(directory) {}
     Hub(const Hub&) = delete;
     Hub& operator=(const Hub&) = delete;
@@ -59,7 +59,7 @@ class Hub {
     std::size_t gathered() const noexcept { return gathered_; }
     static constexpr std::size_t gather_limit = std::size_t{128} << 10;
 
-   private:
+  private:
     using Members = std::vector<Subscriber*>;
 
     template <class Write>

@@ -10,7 +10,7 @@ namespace jac::cloud {
 
 // A text message in its frame, made once for all who receive it and never changed.
 class Message {
-   public:
+  public:
     explicit Message(std::string_view payload) {
         const FrameHeader header(Opcode::text, payload.size());
         framed_.reserve(header.view().size() + payload.size());
@@ -20,7 +20,7 @@ class Message {
 
     std::string_view framed() const noexcept { return framed_; }
 
-   private:
+  private:
     std::string framed_;
 };
 

@@ -10,7 +10,9 @@ namespace {
 constexpr std::size_t kept_capacity = 8;  // slices an empty outbox keeps room for
 constexpr std::size_t own_block_size = std::size_t{16} << 10;
 
-std::ptrdiff_t index(std::size_t position) { return static_cast<std::ptrdiff_t>(position); }
+std::ptrdiff_t index(std::size_t position) {
+    return static_cast<std::ptrdiff_t>(position);
+}
 
 }  // namespace
 
@@ -20,9 +22,12 @@ Enqueue Outbox::push(const Slice& slice) {
     return Enqueue::queued;
 }
 
-void Outbox::push_final(const Slice& slice) { append(slice); }
+void Outbox::push_final(const Slice& slice) {
+    append(slice);
+}
 
 void Outbox::append(const Slice& slice) {
+    if (slice.size == 0) return;  // would never be consumed
     bytes_ += slice.size;
     if (first_ != slices_.size()) {
         Slice& last = slices_.back();
@@ -63,7 +68,7 @@ void Outbox::consume(std::size_t bytes) {
 }
 
 void Outbox::settle() {
-    if (settled_ < first_) {  // all that was settled has been sent
+    if (settled_ <= first_) {  // all that was settled has been sent
         settled_ = first_;
         own_tail_ = false;
     }

@@ -16,10 +16,11 @@ enum class Enqueue : std::uint8_t {
 };
 
 // What waits to be sent to one connection, in order, bounded in bytes. Holds slices of shared
-// blocks and no bytes of its own, until the socket is full: then small slices are copied into blocks
-// of its own, so that a slow consumer pins no more than about twice the memory it has queued.
+// blocks and no bytes of its own, until the socket is full: then small slices are copied into
+// blocks of its own, so that a slow consumer pins no more than about twice the memory it has
+// queued.
 class Outbox {
-   public:
+  public:
     explicit Outbox(std::size_t limit) : limit_(limit) {}
 
     // Refuses when the bytes waiting would pass the limit. An empty outbox takes any size, so one
@@ -41,7 +42,7 @@ class Outbox {
     // Forgets everything.
     void clear();
 
-   private:
+  private:
     void append(const Slice& slice);
 
     std::vector<Slice> slices_;

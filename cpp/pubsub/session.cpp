@@ -54,10 +54,10 @@ void Session::receive(std::span<char> bytes) {
         deaf_ = true;
         close(*violation);
     }
-    if (!parser_.inside_message()) {
+    if (phase_ != Phase::open || !parser_.inside_message()) {
         message_due_ = TimePoint::max();
-    } else if (message_due_ == TimePoint::max() && context_.config.message_timeout > 0) {
-        message_due_ = context_.now + to_duration(context_.config.message_timeout);
+    } else if (message_due_ == TimePoint::max()) {
+        start_message_clock();
     }
 }
 
@@ -123,6 +123,8 @@ void Session::on_close(CloseCode code) {
         close(code == CloseCode::no_status ? CloseCode::normal : code);
     }
     phase_ = Phase::ended;
+    // Where the goodbye was said before, nothing is left to be sent that would end the socket.
+    changed();
 }
 
 // --- limits
@@ -151,6 +153,7 @@ void Session::refuse_over_rate(std::string_view message, bool known_utf8) {
         reply_error(ReplyError::rate_limited, *event);
     } else {
         const auto& problem = context_.reader.problem();
+        context_.counters.errors[static_cast<std::size_t>(ReplyError::rate_limited)].add();
         reply(error_reply(ReplyError::rate_limited, problem.type, problem.id));
     }
 }
@@ -173,10 +176,13 @@ void Session::resume() {
         if (held_->empty()) held_.reset();
         act(next.message, next.known_utf8);
     }
-    if (paused_ && (!held_ || held_->size() * 2 <= context_.config.held_events)) {
+    const bool room = !held_ || (held_->size() * 2 <= context_.config.held_events &&
+                                 held_bytes_ * 2 <= context_.config.max_message_bytes);
+    if (paused_ && room) {
         paused_ = false;
-        // Nothing was read, so no pong could be seen.
+        // Nothing was read, so neither a pong nor the rest of a message could be seen.
         if (pong_due_ != TimePoint::max()) start_pong_clock();
+        if (message_due_ != TimePoint::max()) start_message_clock();
     }
     changed();
 }
@@ -189,6 +195,11 @@ TimePoint Session::deadline() const noexcept {
 
 void Session::start_pong_clock() {
     pong_due_ = context_.now + to_duration(context_.config.pong_timeout);
+}
+
+void Session::start_message_clock() {
+    if (context_.config.message_timeout <= 0) return;
+    message_due_ = context_.now + to_duration(context_.config.message_timeout);
 }
 
 void Session::on_deadline() {
@@ -207,6 +218,7 @@ void Session::on_deadline() {
             return;
         }
     }
+    if (now >= message_due_ && paused_) start_message_clock();
     if (now >= message_due_) {
         context_.log.write(LogLevel::warning, "message_timeout",
                            {{"client_id", client_id()}, {"setting", "message_timeout"}});
@@ -324,7 +336,9 @@ void Session::token_checked(const std::optional<Identity>& identity) {
     resume();
 }
 
-void Session::become(const Identity& identity) { context_.hub.change_user(*this, identity); }
+void Session::become(const Identity& identity) {
+    context_.hub.change_user(*this, identity);
+}
 
 // --- replies
 

@@ -45,7 +45,7 @@ struct SessionContext {
 // strictly in their order, and leaves what is to be sent in the outbox. A running walker (or token
 // check) holds back what came after it.
 class Session : public Subscriber, private FrameHandler {
-   public:
+  public:
     Session(SessionContext& context, std::uint64_t number, std::string client_id,
             std::string channel_id, const Identity& identity);
     ~Session() override;
@@ -63,7 +63,7 @@ class Session : public Subscriber, private FrameHandler {
     void drain() noexcept { draining_ = true; }
 
     // False: do not read for now, too much is held back.
-    bool reading() const noexcept { return !paused_; }
+    bool reading() const noexcept { return !paused_ || phase_ != Phase::open; }
     // Nothing more will be queued: close the socket when the outbox is empty.
     bool ended() const noexcept { return phase_ == Phase::ended; }
     // Nothing the peer sends matters any more: say so with the socket's half-close once the outbox
@@ -80,19 +80,19 @@ class Session : public Subscriber, private FrameHandler {
     void walker_done(std::string_view reply);
     void token_checked(const std::optional<Identity>& identity);
 
-   protected:
+  protected:
     SessionContext& context() noexcept { return context_; }
 
     // Hands work on; the answer comes through walker_done or token_checked, never from within.
     virtual void submit_walker(WalkerJob::Request request) = 0;
     virtual void submit_token(std::string token) = 0;
-    // reading() or deadline() may have changed outside of receive().
+    // reading(), deadline() or ended() may have changed.
     virtual void changed() = 0;
 
     // Called by the owner's flush() first: a receiver that could not keep up is told so.
     void end_if_overflowed();
 
-   private:
+  private:
     enum class Phase : std::uint8_t { open, closing, ended };
 
     struct Held {
@@ -119,6 +119,7 @@ class Session : public Subscriber, private FrameHandler {
     void reply_error(ReplyError error, const ClientEvent& event);
     void reply_connection(std::string_view id);
     void start_pong_clock();
+    void start_message_clock();
 
     static constexpr std::chrono::seconds close_timeout{5};
 

@@ -25,7 +25,7 @@ struct Delivery {
 
 // The way into a shard from any other thread. What one thread puts in comes out in that order.
 class ShardPort {
-   public:
+  public:
     virtual ~ShardPort() = default;
     // Neither blocks for longer than a short lock; both are false once the shard has stopped.
     virtual bool deliver(Delivery delivery) = 0;

@@ -13,7 +13,7 @@ namespace jac::cloud {
 
 // What a hub knows of a session: who it is, where it stands in the hub's tables, and its outbox.
 class Subscriber {
-   public:
+  public:
     Subscriber(std::uint64_t number, std::string client_id, std::string channel_id,
                const Identity& identity, std::size_t outbox_limit)
         : number_(number),
@@ -41,7 +41,7 @@ class Subscriber {
     // Once at the end of a turn that queued something, or in which the outbox overflowed.
     virtual void flush() = 0;
 
-   private:
+  private:
     friend class Hub;
 
     std::uint64_t number_;
@@ -57,7 +57,7 @@ class Subscriber {
     bool to_flush_ = false;
     bool overflowed_ = false;
 
-   protected:
+  protected:
     bool joined() const noexcept { return joined_; }
     bool overflowed() const noexcept { return overflowed_; }
 };

@@ -15,7 +15,7 @@ enum class TargetKind : std::uint8_t { client, user, channel };
 // Whom a message is for, each once: users by the value of their root's id, whatever its spelling.
 // A malformed root id is nobody's.
 class Targets {
-   public:
+  public:
     Targets(TargetKind kind, std::span<const std::string_view> names);
 
     TargetKind kind() const noexcept { return kind_; }
@@ -24,7 +24,7 @@ class Targets {
     // Of users.
     const std::vector<NodeId>& roots() const noexcept { return roots_; }
 
-   private:
+  private:
     TargetKind kind_;
     std::vector<std::string> names_;
     std::vector<NodeId> roots_;

@@ -3,8 +3,8 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <string_view>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/ids.hpp"
@@ -18,7 +18,7 @@ namespace jac::cloud {
 // A walker to be run for a session. Answered once, from any thread; one that is dropped unanswered
 // counts as failed. Move-only.
 class WalkerJob {
-   public:
+  public:
     struct Request {
         std::string walker;
         std::string context;  // JSON text of an object
@@ -32,8 +32,7 @@ class WalkerJob {
     // and returns.
     using Done = std::function<void(std::string reply)>;
 
-    WalkerJob(Request request, Done done)
-        : request_(std::move(request)), done_(std::move(done)) {}
+    WalkerJob(Request request, Done done) : request_(std::move(request)), done_(std::move(done)) {}
     WalkerJob(WalkerJob&& other) noexcept
         : request_(std::move(other.request_)), done_(std::exchange(other.done_, nullptr)) {}
     WalkerJob& operator=(WalkerJob&&) = delete;
@@ -47,7 +46,7 @@ class WalkerJob {
     void fail(ReplyError error, std::string_view error_json,
               const std::optional<std::string>& ref = std::nullopt);
 
-   private:
+  private:
     void answer(std::string reply);
 
     Request request_;
@@ -57,7 +56,7 @@ class WalkerJob {
 // A token to be checked, of a handshake or a change_user event. Answered once, from any thread; one
 // that is dropped unanswered counts as refused. Move-only.
 class TokenCheck {
-   public:
+  public:
     // `done` runs on the answering thread: it posts to the shard and returns.
     using Done = std::function<void(std::optional<Identity>)>;
 
@@ -74,7 +73,7 @@ class TokenCheck {
         if (auto done = std::exchange(done_, nullptr)) done(identity);
     }
 
-   private:
+  private:
     std::string token_;
     Done done_;
 };
