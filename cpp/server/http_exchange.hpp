@@ -53,6 +53,9 @@ class HttpExchange : public std::enable_shared_from_this<HttpExchange> {
 
     // --- the application's side ---
 
+    // What the application knows this exchange by; for its side alone, which sees to locking.
+    std::weak_ptr<void> handle;
+
     struct Body {
         std::string bytes;
         bool more;  // false: that was all of it
