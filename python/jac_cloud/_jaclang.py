@@ -52,6 +52,7 @@ __all__ = [
     "Permission",
     "Root",
     "Serializer",
+    "SqliteMemory",
     "TieredMemory",
     "WalkerAnchor",
     "WalkerArchetype",

@@ -126,16 +126,19 @@ class UnitMemory(TieredMemory):  # type: ignore[misc]
             self._store.give_back(lease)
 
     def is_recoverable_quarantine(self, key: UUID) -> bool:
-        """Also true of a row that is there but cannot be read: its citations are not to be cut."""
+        """Whether the citations of what cannot be read are to be left as they are.
+
+        Also if its row is there, only not for the classes of today, and if it is missing only
+        because another unit of work has been at it: then this one runs again.
+        """
         with self._lock:
-            if self._lease is None:
+            if self._lease is None or self._lease.read(str(key)) is not None:
                 return True
-            stored = self._lease.read(str(key)) is not None
-            return stored or self._lease.is_quarantined(str(key))
+            return self._lease.is_quarantined(str(key)) or self.is_stale()
 
     def quarantine_ref(self, referrer: Any, stub: Any) -> None:
-        """Forgets an edge that leads nowhere, unless it did so only because others were at work."""
-        if isinstance(referrer, NodeAnchor) and not self.is_stale():
+        """Forgets an edge that leads nowhere."""
+        if isinstance(referrer, NodeAnchor):
             # In place: other anchor objects of the same node share the list.
             referrer.edges[:] = [edge for edge in referrer.edges if edge.id != stub.id]
 
