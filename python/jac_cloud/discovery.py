@@ -41,7 +41,12 @@ def load_and_discover(load: Callable[[], ModuleType]) -> dict[str, WalkerSpec]:
     modules = {module for (module, _), cls in _made.items() if cls not in before}
     # What an earlier app of this process has imported is not made again.
     modules |= _imported(app)
-    classes = [cls for (module, _), cls in _made.items() if module in modules]
+    classes = [
+        cls
+        for (module, name), cls in _made.items()
+        # Another module of the name may have been here before.
+        if module in modules and vars(sys.modules[module]).get(name) is cls
+    ]
     # A node's ability is run by the walker that comes by: it must be able to wait for it.
     any_async = any(_is_async(cls) for cls in classes if not issubclass(cls, WalkerArchetype))
     found: dict[str, WalkerSpec] = {}

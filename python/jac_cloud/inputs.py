@@ -217,7 +217,9 @@ def _node(cls: type) -> Callable[[Any], Any]:
         node = accessible_node(value)
         if not isinstance(node, cls):
             raise PydanticCustomError(
-                "node_type", "Input should be the id of a {name}", {"name": cls.__name__}
+                "node_type",
+                "Input should be the id of a node of type {name}",
+                {"name": cls.__name__},
             )
         return node
 

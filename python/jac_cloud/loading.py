@@ -3,6 +3,8 @@
 import importlib
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -10,11 +12,22 @@ from jac_cloud._jaclang import JacRuntime, JacRuntimeInterface
 from jac_cloud.errors import AppError
 
 
+@contextmanager
+def importable(folder: Path) -> Iterator[None]:
+    """The modules in a folder come first. For as long as an app runs: its abilities may import."""
+    place = str(folder.resolve())
+    sys.path.insert(0, place)
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path.remove(place)
+
+
 def load_module(app: Path) -> ModuleType:
     """Loads a `.jac` or `.py` file as a module of its own name, as `jac start` does.
 
-    Its folder is then the first place where its imports are looked for, and stays so, since
-    abilities may import while they run. AppError: `file:line message`.
+    AppError: `file:line message`.
     """
     app = app.resolve()
     if not app.is_file():
@@ -24,11 +37,6 @@ def load_module(app: Path) -> ModuleType:
     if not app.stem.isidentifier():
         raise AppError(f"{app}: the name of the file must be the name of a module")
     _make_room(app)
-    folder = str(app.parent)
-    if folder in sys.path:
-        sys.path.remove(folder)
-    sys.path.insert(0, folder)
-    importlib.invalidate_caches()
     program = JacRuntime.get_program()
     errors_before = len(program.errors_had)
     try:

@@ -28,7 +28,7 @@ from jac_cloud._native import CURRENT_UNIT, Unit
 from jac_cloud.commit import WriteConflict
 from jac_cloud.discovery import load_and_discover
 from jac_cloud.errors import Conflict, InvalidInput, WalkerError, WalkerFailed
-from jac_cloud.loading import load_module
+from jac_cloud.loading import importable, load_module
 from jac_cloud.memory import UnitMemory
 from jac_cloud.specs import EntryType
 from jac_cloud.store import GraphStore
@@ -36,7 +36,6 @@ from jac_cloud.unit import (
     PUBLIC_ROOT,
     SYSTEM_ROOT,
     Deadline,
-    UnitContext,
     UnitOfWork,
     accessible_node,
 )
@@ -83,13 +82,16 @@ class Interpreter:
         self._report_format = report_format
         self._max_attempts = max_attempts
         self._debug = debug
+        self._closing = contextlib.ExitStack()
         self._store = GraphStore(data_dir / "graph.db")
-        self._ambient: UnitContext | None = None
+        self._closing.callback(self._store.close)
         for root in (SYSTEM_ROOT, PUBLIC_ROOT):
             self._ensure_root(root)
         older_syntax.install()
         plugin_manager.register(_WhileServing, name="jac_cloud.serving")
+        self._closing.callback(plugin_manager.unregister, name="jac_cloud.serving")
         JacRuntime.set_shared_root_resolver(lambda: str(PUBLIC_ROOT))
+        self._closing.callback(JacRuntime.set_shared_root_resolver, None)
         _native.set_json_default(reports.default_form(report_format))
         _native.set_root_resolver(reports.root_id)
 
@@ -99,6 +101,7 @@ class Interpreter:
         What the app does at its top level is a unit of work of the system's root. AppError and
         SpecError, each of one line.
         """
+        self._closing.enter_context(importable(app.parent))
         with UnitOfWork(self._store, SYSTEM_ROOT) as unit:
             self.walkers = load_and_discover(lambda: load_module(app))
             unit.context.commit()
@@ -159,9 +162,7 @@ class Interpreter:
 
     def close(self) -> None:
         """Gives up the graph and what was registered with the interpreter. May be called again."""
-        plugin_manager.unregister(name="jac_cloud.serving")
-        JacRuntime.set_shared_root_resolver(None)
-        self._store.close()
+        self._closing.close()
 
     def _ensure_root(self, root: UUID) -> bool:
         """Whether the root had to be made."""
