@@ -7,7 +7,7 @@
 
 namespace jac::cloud {
 
-Server::Server(Config config) : services_{.config = std::move(config)} {
+Server::Server(Config config) : services_(std::move(config)) {
     services_.config.validate();
     services_.http = std::make_shared<HttpQueue>();
     services_.broker = std::make_shared<LocalBroker>();

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <memory>
+#include <utility>
 
 #include "base/config.hpp"
 #include "base/lane.hpp"
@@ -15,6 +16,8 @@ class HttpQueue;  // http_exchange.hpp
 
 // What the shards of one server share. Outlives them.
 struct Services {
+    explicit Services(Config settings) : config(std::move(settings)) {}
+
     const Config config;
     LogSink log;
     Lane<WalkerJob> walker_lane;

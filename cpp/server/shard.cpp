@@ -44,9 +44,11 @@ void Shard::run() {
         }
         hub_.flush();
     }
-    // The thread is the last to touch them: sessions go before the hub that lists them.
     mailbox_->close();
     websockets_.clear();
+    // What the closed sockets were waiting for is told them, so that nobody is left.
+    io_.restart();
+    io_.poll();
 }
 
 void Shard::receive(const Delivery& delivery) {

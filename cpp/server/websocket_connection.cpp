@@ -54,8 +54,7 @@ void WebsocketConnection::on_readable() {
         return;
     }
     receive({buffer.data(), static_cast<std::size_t>(got)});
-    schedule();
-    read();
+    changed();
 }
 
 // --- writing
