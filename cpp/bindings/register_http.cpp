@@ -136,7 +136,8 @@ void register_http(py::module_& module) {
             "disconnected", [](const PythonExchange& exchange) { return exchange->disconnected(); })
         .def("read", &read)
         .def("start", &start, py::arg("status"), py::arg("headers"))
-        .def("write", &write, py::arg("data"), py::arg("more"));
+        .def("write", &write, py::arg("data"), py::arg("more"))
+        .def("abandon", [](PythonExchange& exchange) { exchange->abandon(); });
 }
 
 }  // namespace jac::cloud

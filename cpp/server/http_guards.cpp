@@ -65,6 +65,10 @@ std::variant<RequestLine, Refusal> read_request_line(std::string_view line) {
         !std::ranges::all_of(request.target, is_target_char)) {
         return bad_request("The request line is malformed!");
     }
+    // Decoded it would end a file's name early for whoever asks the system for it.
+    if (request.target.substr(0, request.target.find('?')).find("%00") != std::string_view::npos) {
+        return bad_request("The path has a zero byte!");
+    }
     const bool is_version = version.size() == 8 && version.starts_with("HTTP/") &&
                             is_digit(version[5]) && version[6] == '.' && is_digit(version[7]);
     if (!is_version) return bad_request("The version of HTTP is malformed!");

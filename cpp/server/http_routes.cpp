@@ -1,5 +1,7 @@
 // What an HttpSession does with a request: /healthz, the upgrade of /websocket, and the exchange
 // with the application.
+#include <algorithm>
+
 #include "server/http_exchange.hpp"
 #include "server/http_request_parser.hpp"
 #include "server/http_response.hpp"
@@ -9,21 +11,20 @@ namespace jac::cloud {
 
 namespace {
 
-std::string_view path_of(std::string_view target) {
-    if (!target.starts_with('/')) {  // http://host/path
-        const auto authority = target.find("//");
-        const auto path = authority == std::string_view::npos ? std::string_view::npos
-                                                              : target.find('/', authority + 2);
-        target = path == std::string_view::npos ? "/" : target.substr(path);
-    }
-    return target.substr(0, target.find('?'));
+// "http://host/path?query" -> "/path?query". The guards have compared the host with Host.
+void drop_authority(std::string& target) {
+    const auto authority = target.find("//");
+    if (target.starts_with('/') || authority == std::string::npos) return;
+    target.erase(0, std::min(target.find_first_of("/?", authority + 2), target.size()));
+    if (!target.starts_with('/')) target.insert(0, "/");
 }
 
 }  // namespace
 
 void HttpSession::route() {
-    const auto& request = parser_->request();
-    const auto path = path_of(request.target);
+    auto& request = parser_->request();
+    if (request.target != "*") drop_authority(request.target);
+    const auto path = std::string_view(request.target).substr(0, request.target.find('?'));
     if (draining()) return refuse(service_unavailable("The server is about to stop!"));
     if (path == "/websocket") return open_websocket();
     if (path == "/healthz" && (request.method == "GET" || request.method == "HEAD")) {
@@ -184,7 +185,7 @@ void HttpSession::pump() {
     if (!exchange_ || writing_) return;
     auto output = exchange_->take_output();
     if (output.abandoned && output.bytes.empty()) {
-        if (!shard_.services().http->is_open()) {
+        if (draining() || !shard_.services().http->is_open()) {
             return fail_exchange(service_unavailable("The application has stopped!"));
         }
         return fail_exchange({500, "internal_error", "The application gave no answer!"});

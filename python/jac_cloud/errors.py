@@ -12,6 +12,7 @@ __all__ = [
     "Conflict",
     "Forbidden",
     "InvalidInput",
+    "LifespanError",
     "ListenError",
     "SpecError",
     "WalkerError",
@@ -22,6 +23,10 @@ __all__ = [
 
 class AppError(CloudError):
     """The app cannot be loaded: `file:line message`."""
+
+
+class LifespanError(CloudError):
+    """The startup of the application behind the HTTP listener failed."""
 
 
 class SpecError(CloudError):

@@ -72,6 +72,7 @@ TEST(HeadGuard, RefusesARequestLineWithTwoReadings) {
                              "GET /a#b HTTP/1.1"s,
                              "GET /\x01 HTTP/1.1"s,
                              "GET /\0 HTTP/1.1"s,
+                             "GET /a%00.html HTTP/1.1"s,
                              "GET /\xE9 HTTP/1.1"s,
                              "GET a HTTP/1.1"s,
                              "GET * HTTP/1.1"s,
