@@ -26,6 +26,7 @@ from jaclang.jac0core.constant import Constants
 from jaclang.jac0core.jaclib import root as root_keyword
 from jaclang.jac0core.osp_kernel import _current_scope as current_walk
 from jaclang.jac0core.osp_kernel_sv import isolate_request_walk_stack
+from jaclang.jac0core.plugin import HookCaller
 from jaclang.jac0core.runtime import (
     JacRuntime,
     JacRuntimeInterface,
@@ -45,6 +46,7 @@ __all__ = [
     "EdgeAnchor",
     "EdgeArchetype",
     "ExecutionContext",
+    "HookCaller",
     "JacRuntime",
     "JacRuntimeInterface",
     "NodeAnchor",

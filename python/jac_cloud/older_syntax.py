@@ -13,13 +13,13 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from jac_cloud._jaclang import JacRuntimeInterface, Root, hookimpl, plugin_manager, root_keyword
+from jac_cloud._jaclang import HookCaller, Root, hookimpl, plugin_manager, root_keyword
 from jac_cloud._native import parse_node_id
 
 _lock = threading.Lock()
 
 
-class _OlderSyntax:
+class _Triggers:
     @staticmethod
     @hookimpl  # type: ignore[untyped-decorator]
     def make_archetype(cls: type) -> None:
@@ -28,17 +28,21 @@ class _OlderSyntax:
             if (trigger := getattr(ability, "__jac_trigger__", None)) is not None:
                 ability.__jac_trigger__ = _class_for_keyword(trigger)
 
-    @staticmethod
-    @hookimpl  # type: ignore[untyped-decorator]
-    def get_object(id: str) -> Any:  # noqa: A002 - the hook's own name
-        """None, which leaves the id to the interpreter, unless it is one of ours."""
-        if ":" not in id:
-            return None
-        digits = parse_node_id(id)
-        if digits is None:
-            return None
-        anchor = JacRuntimeInterface.get_context().mem.get(UUID(digits))
-        return None if anchor is None else anchor.archetype
+
+class _ClientIds(HookCaller):  # type: ignore[misc]
+    """Calls a hook that takes an id, which may be one that clients see.
+
+    Not an implementation of the hook: one that returns None, since there is no such object, would
+    hand the id on to the interpreter, to which it is none.
+    """
+
+    def __init__(self, hook: Any) -> None:
+        # The implementations stay in the one list that plugins are added to.
+        self.__dict__ = hook.__dict__
+
+    def __call__(self, *, id: Any) -> Any:  # noqa: A002 - the hooks' own name
+        digits = parse_node_id(id) if isinstance(id, str) and ":" in id else None
+        return super().__call__(id=id if digits is None else str(UUID(digits)))
 
 
 def _class_for_keyword(trigger: Callable[[], Any]) -> Callable[[], Any]:
@@ -53,6 +57,10 @@ def _class_for_keyword(trigger: Callable[[], Any]) -> Callable[[], Any]:
 def install() -> None:
     """Makes the older syntax work from here on, in this process. May be called again."""
     with _lock:
-        if not hasattr(builtins, "root"):
-            builtins.root = Root  # type: ignore[attr-defined]
-            plugin_manager.register(_OlderSyntax, name="jac_cloud.older_syntax")
+        if hasattr(builtins, "root"):
+            return
+        builtins.root = Root  # type: ignore[attr-defined]
+        plugin_manager.register(_Triggers, name="jac_cloud.older_syntax")
+        hooks = plugin_manager.hook
+        hooks.get_object = _ClientIds(hooks.get_object)
+        hooks.aget_object = _ClientIds(hooks.aget_object)

@@ -41,7 +41,7 @@ def root_id(root: object) -> str:
     """`n::<hex>` of a root that is given as node, anchor or UUID. TypeError for anything else."""
     if isinstance(root, Archetype):
         root = root.__jac__
-    if isinstance(root, NodeAnchor):
+    if isinstance(root, NodeAnchor) and isinstance(root.archetype, Root):
         root = root.id
     if not isinstance(root, UUID):
         raise TypeError(f"a root is a node, its anchor or its id, not {type(root).__name__}")

@@ -179,7 +179,7 @@ def test_a_node_of_another_type_does_not_fit(app: App) -> None:
     assert detail == {
         "type": "node_type",
         "loc": ["item"],
-        "msg": "Input should be the id of a Item",
+        "msg": "Input should be the id of a node of type Item",
     }
     assert refused(app, "nodes", {"item": 1})
 
