@@ -69,8 +69,8 @@ def _flag(name: str) -> Arg:
         flag(name).removeprefix("--"),
         kind=ArgKind.FLAG if is_switch else ArgKind.OPTION,
         default=_UNSET if is_switch else None,
-        # -h is help.
-        short="H" if name == "host" else None,
+        # -h is help, and None would take the first letter of each.
+        short="H" if name == "host" else "",
         # argparse formats its help with %.
         help=meaning.replace("%", "%%"),
         metavar=None if is_switch else "VALUE",

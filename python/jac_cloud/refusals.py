@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jac_cloud import errors
+from jac_cloud.asgi import ClientDisconnected
 from jac_cloud.auth import InvalidToken
 
 _LOGGER = logging.getLogger(f"{__package__}.rest")
@@ -119,8 +120,8 @@ class _LastResort:
 
         try:
             await self._app(scope, receive, watch)
-        except ClientDisconnect:
-            return
+        except (ClientDisconnect, ClientDisconnected):
+            raise ClientDisconnected from None
         except Exception:
             if scope["type"] != "http":
                 raise
@@ -130,5 +131,7 @@ class _LastResort:
             # Half an answer cannot be taken back: the bridge drops the connection.
             if started:
                 raise
-            refusal = Refusal(500, "internal", f"Something failed, see {ref} in the log", ref=ref)
+            refusal = Refusal(
+                500, "internal_error", f"Something failed, see {ref} in the log", ref=ref
+            )
             await refusal.response()(scope, receive, send)

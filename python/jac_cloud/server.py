@@ -185,7 +185,7 @@ class _Parts:
         deadline = time.monotonic() + seconds
         self.native.drain()
         self.dispatcher.stop(deadline)
-        self.bridge.stop()
+        self.bridge.stop(deadline)
         self.native.stop(max(0.0, deadline - time.monotonic()))
         self._join()
         self.users.close()

@@ -245,7 +245,7 @@ class Settings(BaseSettings):
         ".jac/data", "Folder of the graph, the users and the secret, relative to the app's."
     )
     drain_timeout: float = _operating(
-        4.0,
+        3.0,
         "Time that running walkers and requests have to end when the server stops.",
         _seconds(zero="they are not waited for"),
     )

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic_core import from_json
 
 from jac_cloud._native import format_node_id
 from jac_cloud.auth import Tokens
@@ -94,14 +95,16 @@ def user_routes(
 
 def _credentials(body: bytes) -> Credentials:
     try:
-        return Credentials.model_validate_json(body)
+        given = from_json(body, allow_inf_nan=False)
+    except ValueError:
+        raise invalid_json() from None
+    try:
+        return Credentials.model_validate(given)
     except ValidationError as error:
         details = [
             {"type": found["type"], "loc": ["body", *found["loc"]], "msg": found["msg"]}
             for found in error.errors(include_url=False, include_context=False, include_input=False)
         ]
-    if details[0]["type"] == "json_invalid":
-        raise invalid_json()
     raise Refusal(422, "invalid_input", details)
 
 

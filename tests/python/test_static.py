@@ -25,7 +25,7 @@ def test_files_beside_the_app_are_served_at_the_root(serve: Serve, tmp_path: Pat
         assert http.get("/page.css", headers={"Range": "bytes=0-1"}).text == "h1"
         assert http.head("/").text == ""
         for path in (
-            "/absent", "/..%2fsecret.txt", "/%2e%2e/secret.txt", "/link", "/static/../../secret.txt",
+            "/absent", "/..%2fsecret.txt", "/%2e%2e/secret.txt", "/link", "/x/../../secret.txt",
             "//secret.txt", "/%00", "/a%00b", "/" + "x" * 8000, "/;", "/%5c..%5csecret.txt", "/%ff",
         ):  # fmt: skip
             answer = http.get(path)

@@ -112,7 +112,7 @@ def test_a_node_that_is_absent_and_one_that_is_anothers_look_the_same(
     node = written["reports"][0]["_jac_id"]
     answers = [
         http.post(f"/walker/read/{spelling}", headers=bob)
-        for spelling in (node, "n::" + "7" * 24, "nonsense", "n::", "%00", "n::" + "g" * 24)
+        for spelling in (node, "n::" + "7" * 24, "nonsense", "n::", "%20", "n::" + "g" * 24)
     ]
     for answer in answers:
         refused(answer, 403, "forbidden")
