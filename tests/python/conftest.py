@@ -32,7 +32,7 @@ def _serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
         return server
 
     yield start
-    for server in servers:
+    for server in reversed(servers):
         ended_by_test = server.process.poll() is not None
         status = server.stop()
         assert ended_by_test or status == 0, f"jac serve ended with {status}:\n{server.log()}"

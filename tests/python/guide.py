@@ -41,13 +41,13 @@ def read_blocks() -> list[Block]:
         elif fence:
             lines.append(line)
         elif line.startswith("#"):
-            heading = line.strip("# \n")
+            heading = re.sub(r"^#+ (\d+\. )?", "", line).strip()
     return blocks
 
 
 def block(heading: str, language: str = "python") -> Block:
-    """The block of that language below a heading, whose numbering may be left out."""
-    found = [b for b in read_blocks() if b.language == language and b.heading.endswith(heading)]
+    """The block of that language below a heading, which is given without its number."""
+    found = [b for b in read_blocks() if (b.heading, b.language) == (heading, language)]
     assert len(found) == 1, f"{len(found)} {language} blocks below {heading!r}"
     return found[0]
 

@@ -135,6 +135,7 @@ class ServerProcess:
     ) -> None:
         self.app = app
         self._lines: list[str] = []
+        self._status: int | None = None
         arguments = [str(jac), "serve", app.name, *flags({"port": 0, **settings})]
         self.process = subprocess.Popen(
             arguments,
@@ -156,8 +157,9 @@ class ServerProcess:
 
     def _read_log(self) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self._lines.append(line)
+        with self.process.stdout as output:
+            for line in output:
+                self._lines.append(line)
 
     def _announced_port(self) -> int:
         if found := re.search(r"http://[^\s/]+:(\d+)", self.log()):
@@ -214,6 +216,8 @@ class ServerProcess:
 
     def stop(self) -> int:
         """SIGTERM, then the exit status. No process of its own and no listening port may stay."""
+        if self._status is not None:
+            return self._status
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
@@ -224,6 +228,7 @@ class ServerProcess:
         self._reader.join(scaled(5))
         assert not self._reader.is_alive(), "a process of the server's still holds its output"
         assert not is_listening(self.port), f"something still listens on port {self.port}"
+        self._status = status
         return status
 
     def kill(self) -> None:

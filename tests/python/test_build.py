@@ -15,7 +15,16 @@ BIN = Path(sys.executable).parent
 
 def configure(folder: Path, *options: str, path: str) -> str:
     """Runs CMake, which must fail, and returns what it printed on one line."""
-    command: list[str | Path] = [BIN / "cmake", "-S", REPOSITORY, "-B", folder, "-G", "Ninja", *options]
+    command: list[str | Path] = [
+        BIN / "cmake",
+        "-S",
+        REPOSITORY,
+        "-B",
+        folder,
+        "-G",
+        "Ninja",
+        *options,
+    ]
     environment = without_sanitizer(os.environ) | {"PATH": path}
     for name in ("CXX", "CC"):
         environment.pop(name, None)
