@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -106,8 +106,9 @@ def test_the_reconnecting_clients_come_back(name: str, serve: Serve, tmp_path: P
     with running(folder, driver, name.rpartition(".")[2]) as lines:
         eventually(lambda: lines == ["connection"], "the client is connected")
         server.stop()
-        serve(folder / "app.jac", port=server.port)
+        again = serve(folder / "app.jac", port=server.port)
         eventually(lambda: lines == ["connection"] * 2, "the client came back", seconds=40)
+        again.stop()  # before the fixture sees that the first one's port is free
 
 
 def commands(text: str) -> Iterator[list[str]]:
@@ -175,10 +176,11 @@ def running(folder: Path, text: str, kind: str) -> Iterator[list[str]]:
     process = subprocess.Popen(
         program_line(folder, text, kind), cwd=folder, stdout=subprocess.PIPE, text=True
     )
+    assert process.stdout is not None
+    output = process.stdout
 
     def read() -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
+        for line in output:
             lines.append(line.rstrip())  # noqa: PERF401 - extend() would show them at the end only
 
     reader = threading.Thread(target=read)
@@ -189,6 +191,7 @@ def running(folder: Path, text: str, kind: str) -> Iterator[list[str]]:
         process.kill()
         process.wait()
         reader.join()
+        output.close()
 
 
 class Reader:
@@ -201,6 +204,7 @@ class Reader:
         self.servers = {app: serve(self.folder / app) for app in apps}
         self.server: ServerProcess = self.servers.get("app.jac") or self.servers[apps[0]]
         self.socket: ClientConnection | None = None
+        self.open_socket = ExitStack()
         self.ids: dict[str, str] = {}
 
     def read(self) -> None:
@@ -279,14 +283,14 @@ class Reader:
 
     def connect(self) -> None:
         self.ids = {}
-        self.socket = connect(
-            f"{self.server.ws_url}?channel_id=lobby", open_timeout=scaled(10), proxy=None
+        url = f"{self.server.ws_url}?channel_id=lobby"
+        self.socket = self.open_socket.enter_context(
+            connect(url, open_timeout=scaled(10), proxy=None)
         )
 
     def disconnect(self) -> None:
-        if self.socket is not None:
-            self.socket.close()
-            self.socket = None
+        self.open_socket.close()
+        self.socket = None
 
     def receive(self) -> Any:
         assert self.socket is not None
