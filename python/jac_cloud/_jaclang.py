@@ -60,7 +60,7 @@ __all__ = [
     "WalkerArchetype",
     "access_level_cast",
     "current_walk",
-    "get_field_types",
+    "field_types",
     "hookimpl",
     "isolate_request_walk_stack",
     "make_tables",
@@ -70,6 +70,20 @@ __all__ = [
     "stored_attributes",
     "stored_form",
 ]
+
+
+def field_types(cls: type) -> dict[str, Any]:
+    """The types of a class's fields.
+
+    Where that is `any`, the interpreter's check of a stored value fails, since `Any` takes no
+    `isinstance`, and the whole node would be lost. It keeps the types in the dictionary that it
+    hands out, so they are mended there, once.
+    """
+    types: dict[str, Any] = get_field_types(cls)
+    for name, annotation in types.items():
+        if annotation is Any:
+            types[name] = object | None
+    return types
 
 
 def stored_form(value: Any) -> Any:

@@ -56,19 +56,12 @@ def load_module(app: Path) -> ModuleType:
 
 
 def _make_room(app: Path) -> None:
-    """Another app of the same name may have been loaded; anything else must not be hidden."""
-    loaded = sys.modules.get(app.stem)
-    if loaded is None or _is_from(loaded, app):
-        return
-    origin = getattr(loaded, "__file__", None)
-    if origin is None or app.stem in sys.stdlib_module_names:
+    """This app or one of its name may have been loaded; Python's own must not be hidden."""
+    if app.stem in sys.stdlib_module_names or app.stem == "jaclang":
         raise AppError(f"{app}: a module {app.stem} is part of Python; name the file otherwise")
-    del sys.modules[app.stem]
-
-
-def _is_from(module: ModuleType, app: Path) -> bool:
-    origin = getattr(module, "__file__", None)
-    return origin is not None and Path(origin).resolve() == app
+    sys.modules.pop(app.stem, None)
+    # The interpreter would take what it has compiled for what the file says now.
+    JacRuntime.get_program().invalidate_module(str(app))
 
 
 def _one_line(app: Path, error: BaseException, alerts: list[object]) -> str:

@@ -22,7 +22,7 @@ from jac_cloud._jaclang import (
     Root,
     Serializer,
     access_level_cast,
-    get_field_types,
+    field_types,
     registered_class,
     stored_attributes,
     stored_form,
@@ -67,8 +67,10 @@ _shapes: dict[type, _Shape | None] = {}
 def revive(text: str) -> tuple[Any, Loaded] | None:
     """The anchor that a row holds, or None (logged) if its class is gone or does not take it."""
     data: dict[str, Any] = json.loads(text)
-    plain = _revive_plain(text, data)
-    if plain is not None:
+    stored = data.get("archetype") or {}
+    cls = registered_class(stored.get("__module__", ""), stored.get("__type__", ""))
+    shape = None if cls is None else _shape(cls)
+    if shape is not None and (plain := _revive_plain(text, data, shape)) is not None:
         return plain
     anchor = Serializer.deserialize(data)
     if anchor is None or not anchor.is_populated():
@@ -77,23 +79,20 @@ def revive(text: str) -> tuple[Any, Loaded] | None:
     anchor.hash = _STORED
     archetype = anchor.archetype
     fields = {
-        name: stored_form(getattr(archetype, name, None))
-        for name in get_field_types(type(archetype))
+        name: stored_form(getattr(archetype, name, None)) for name in field_types(type(archetype))
     }
-    stored = {key: value for key, value in data["archetype"].items() if key not in _META}
+    stored = {key: value for key, value in stored.items() if key not in _META}
     edge_ids = [edge.id for edge in anchor.edges] if isinstance(anchor, NodeAnchor) else []
     return anchor, Loaded(text, data, fields, stored != fields, edge_ids, access_form(anchor))
 
 
-def _revive_plain(text: str, data: dict[str, Any]) -> tuple[Any, Loaded] | None:
+def _revive_plain(text: str, data: dict[str, Any], shape: _Shape) -> tuple[Any, Loaded] | None:
     """As `revive`, or None where the row is not plain and needs the interpreter's care."""
-    stored = data.get("archetype")
     # One `__type__` for the anchor and one for its archetype: no other object lies within.
-    if not isinstance(stored, dict) or text.count('"__type__"') != 2 or '"$ref"' in text:
+    if text.count('"__type__"') != 2 or '"$ref"' in text:
         return None
-    cls = registered_class(stored["__module__"], stored["__type__"])
-    shape = _shape(cls) if cls is not None else None
-    if shape is None or len(stored) != len(shape.types) + len(_META):
+    stored = data["archetype"]
+    if len(stored) != len(shape.types) + len(_META):
         return None
     archetype: Any = object.__new__(shape.cls)
     fields: dict[str, Any] = {}
@@ -179,7 +178,7 @@ def _find_shape(cls: type) -> _Shape | None:
         return None
     allowed: dict[str, frozenset[type]] = {}
     enums: dict[str, Callable[[Any], Any]] = {}
-    for name, annotation in get_field_types(cls).items():
+    for name, annotation in field_types(cls).items():
         plain_types = _plain_types(annotation)
         if not plain_types:
             return None
@@ -191,7 +190,7 @@ def _find_shape(cls: type) -> _Shape | None:
 
 def _plain_types(annotation: Any) -> frozenset[type]:
     """The JSON types that stand for themselves under this annotation; none if unsure."""
-    if annotation is Any or annotation is object:
+    if annotation is object:
         return _JSON_TYPES
     if annotation is None or annotation is type(None):
         return frozenset({type(None)})
@@ -237,7 +236,7 @@ def archetype_form(archetype: Any) -> dict[str, Any]:
     form = {"__type__": cls.__name__, "__module__": cls.__module__}
     if hasattr(cls, "__jac_schema__"):
         return form | stored_attributes(archetype)
-    for name in get_field_types(cls):
+    for name in field_types(cls):
         form[name] = stored_form(getattr(archetype, name, None))
     if attic := getattr(archetype, _ATTIC, None):
         form[_ATTIC] = stored_form(attic)

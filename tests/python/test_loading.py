@@ -55,6 +55,13 @@ def test_an_app_may_be_loaded_again_with_what_it_imports(tmp_path: Path) -> None
             assert app.run("hello") == ["hello"]
 
 
+def test_an_app_that_was_edited_is_loaded_as_it_is_now(tmp_path: Path) -> None:
+    for said in ("before", "after"):
+        text = f"walker hello {{ can tell with Root entry {{ report '{said}'; }} }}"
+        with loaded_text(text, tmp_path, "edited.jac") as app:
+            assert app.run("hello") == [said]
+
+
 def test_two_apps_of_one_name_are_two_apps(tmp_path: Path) -> None:
     with loaded_text(HELLO, tmp_path / "one", "twin.jac") as app:
         assert set(app.interpreter.walkers) == {"hello"}
