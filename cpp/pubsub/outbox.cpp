@@ -39,6 +39,17 @@ void Outbox::append(const Slice& slice) {
     slices_.push_back(slice);
 }
 
+std::size_t Outbox::pinned() const noexcept {
+    std::size_t bytes = 0;
+    const Block* before = nullptr;  // slices of one block stand together
+    for (std::size_t i = first_; i < slices_.size(); ++i) {
+        const Block* const block = slices_[i].block.get();
+        if (block != before) bytes += block->capacity();
+        before = block;
+    }
+    return bytes;
+}
+
 std::size_t Outbox::front(std::span<std::string_view> views) const {
     const auto count = std::min(views.size(), slices_.size() - first_);
     for (std::size_t i = 0; i < count; ++i) views[i] = slices_[first_ + i].view();
@@ -82,7 +93,7 @@ void Outbox::settle() {
             continue;
         }
         if (!own_tail_ || slices_.back().block.get()->room() < slice.size) {
-            Block* const own = new Block(std::max(own_block_size, slice.size));
+            auto* const own = new Block(std::max(own_block_size, slice.size));
             slices_.push_back({BlockRef(own), 0, 0});
             own_tail_ = true;
         }

@@ -31,6 +31,8 @@ class Outbox {
 
     bool empty() const noexcept { return bytes_ == 0; }
     std::size_t bytes() const noexcept { return bytes_; }
+    // Bytes of memory that its slices keep alive, others' parts of shared blocks included.
+    std::size_t pinned() const noexcept;
 
     // Fills `views` with what is to be sent next; returns how many it filled.
     std::size_t front(std::span<std::string_view> views) const;

@@ -1,0 +1,105 @@
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/lane.hpp"
+#include "base/log.hpp"
+
+namespace jac::cloud {
+namespace {
+
+TEST(Lane, GivesJobsInTheirOrder) {
+    Lane<std::unique_ptr<int>> lane;
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(lane.push(std::make_unique<int>(i)));
+    EXPECT_EQ(lane.size(), 3U);
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(**lane.take(), i);
+}
+
+TEST(Lane, GivesWhatIsLeftOnceItIsClosedAndTakesNothingMore) {
+    Lane<int> lane;
+    EXPECT_TRUE(lane.push(1));
+    lane.close();
+    EXPECT_FALSE(lane.push(2));
+    EXPECT_EQ(lane.take(), 1);
+    EXPECT_EQ(lane.take(), std::nullopt);
+    EXPECT_EQ(lane.take(), std::nullopt);
+}
+
+TEST(Lane, GivesEveryJobOnceToThreadsThatWait) {
+    Lane<int> lane;
+    std::vector<std::vector<int>> taken(4);
+    std::vector<std::thread> threads;
+    for (auto& mine : taken) {
+        threads.emplace_back([&lane, &mine] {
+            while (const auto job = lane.take()) mine.push_back(*job);
+        });
+    }
+    constexpr int count = 4000;
+    for (int i = 0; i < count; ++i) EXPECT_TRUE(lane.push(i));
+    lane.close();
+    for (auto& thread : threads) thread.join();
+    std::vector<int> times(count, 0);
+    for (const auto& mine : taken) {
+        EXPECT_TRUE(std::is_sorted(mine.begin(), mine.end()));
+        for (const int job : mine) ++times[static_cast<std::size_t>(job)];
+    }
+    EXPECT_EQ(times, std::vector<int>(count, 1));
+}
+
+TEST(LogSink, HandsOverRecordsInTheirOrder) {
+    LogSink sink;
+    sink.write(LogLevel::info, "first");
+    sink.write(LogLevel::warning, "second", {{"field", "value"}});
+    const auto records = sink.take();
+    ASSERT_EQ(records->size(), 2U);
+    EXPECT_EQ(records->at(0).event, "first");
+    EXPECT_EQ(records->at(1).level, LogLevel::warning);
+    EXPECT_EQ(records->at(1).fields.at(0).second, "value");
+}
+
+TEST(LogSink, DropsWhatDoesNotFitAndSaysHowMuch) {
+    LogSink sink(2);
+    for (int i = 0; i < 5; ++i) sink.write(LogLevel::info, "event");
+    const auto records = sink.take();
+    ASSERT_EQ(records->size(), 3U);
+    EXPECT_EQ(records->back().event, "log_records_dropped");
+    EXPECT_EQ(records->back().fields.at(0).second, "3");
+    sink.write(LogLevel::info, "again");
+    EXPECT_EQ(sink.take()->size(), 1U);
+}
+
+TEST(LogSink, EndsOnceItIsClosedAndEmpty) {
+    LogSink sink;
+    sink.write(LogLevel::error, "last");
+    sink.close();
+    sink.write(LogLevel::error, "too late");
+    EXPECT_EQ(sink.take()->size(), 1U);
+    EXPECT_EQ(sink.take(), std::nullopt);
+}
+
+TEST(LogSink, ReleasesAReaderThatWaits) {
+    LogSink sink;
+    bool ended = false;
+    std::thread reader([&] {
+        while (sink.take()) {
+        }
+        ended = true;
+    });
+    sink.write(LogLevel::info, "event");
+    sink.close();
+    reader.join();
+    EXPECT_TRUE(ended);
+}
+
+TEST(LogLevel, HasANameEach) {
+    EXPECT_EQ(to_string(LogLevel::debug), "debug");
+    EXPECT_EQ(to_string(LogLevel::info), "info");
+    EXPECT_EQ(to_string(LogLevel::warning), "warning");
+    EXPECT_EQ(to_string(LogLevel::error), "error");
+}
+
+}  // namespace
+}  // namespace jac::cloud
