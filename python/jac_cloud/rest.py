@@ -50,11 +50,10 @@ def create_app(
 
 
 class _Static(StaticFiles):
-    """Files of a folder. What the system has no name for is not found, rather than an error."""
+    """Files of a folder, save hidden ones: `.git` and `.env` are left there by mistake only."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        try:
-            return await super().get_response(path, scope)
-        except ValueError:
-            # A null byte in the path.
-            raise HTTPException(404) from None
+        hidden = [part for part in path.split("/") if part.startswith(".") and part != "."]
+        if hidden and hidden != [".well-known"]:
+            raise HTTPException(404)
+        return await super().get_response(path, scope)
