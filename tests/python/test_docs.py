@@ -79,6 +79,26 @@ def test_commands_are_there(document: Page) -> None:
                 check_command(document, command)
 
 
+def test_the_protocol_page_lists_every_code() -> None:
+    text = page("docs/protocol.md").path.read_text()
+    cpp = REPOSITORY / "cpp"
+    errors = (cpp / "base/reply_error.hpp").read_text()
+    closes = (cpp / "base/close_code.hpp").read_text()
+    refusals = "".join(
+        source.read_text()
+        for folder in ("cpp/protocol", "cpp/server", "python/jac_cloud")
+        for source in sorted((REPOSITORY / folder).iterdir())
+        if source.suffix in (".cpp", ".py")
+    )
+    codes = re.findall(r'\{ReplyError::\w+,\s*"(\w+)"', errors)
+    codes += re.findall(r'Refusal[({]\s*\d{3},\s*"(\w+)"', refusals)
+    assert len(codes) > 20
+    assert [code for code in codes if f"`{code}`" not in text] == []
+    numbers = set(re.findall(r"= (\d{4}),", closes)) - {"1005"}
+    assert len(numbers) > 8
+    assert [number for number in sorted(numbers) if f"| {number} |" not in text] == []
+
+
 @SERVED
 @pytest.mark.timeout(300)
 def test_the_page_does_what_it_says(document: Page, serve: Serve, tmp_path: Path) -> None:
