@@ -36,6 +36,7 @@ from jac_cloud.unit import (
     PUBLIC_ROOT,
     SYSTEM_ROOT,
     Deadline,
+    NoUnitContext,
     UnitOfWork,
     accessible_node,
 )
@@ -90,6 +91,8 @@ class Interpreter:
         older_syntax.install()
         plugin_manager.register(_WhileServing, name="jac_cloud.serving")
         self._closing.callback(plugin_manager.unregister, name="jac_cloud.serving")
+        self._closing.callback(JacRuntime.set_context, JacRuntime.exec_ctx)
+        JacRuntime.set_context(NoUnitContext())
         JacRuntime.set_shared_root_resolver(lambda: str(PUBLIC_ROOT))
         self._closing.callback(JacRuntime.set_shared_root_resolver, None)
         _native.set_json_default(reports.default_form(report_format))
@@ -102,9 +105,7 @@ class Interpreter:
         SpecError, each of one line.
         """
         self._closing.enter_context(importable(app.parent))
-        with UnitOfWork(self._store, SYSTEM_ROOT) as unit:
-            self.walkers = load_and_discover(lambda: load_module(app))
-            unit.context.commit()
+        self.walkers = contextvars.copy_context().run(self._load, app)
         return self.walkers
 
     def create_root(self) -> str:
@@ -163,6 +164,12 @@ class Interpreter:
     def close(self) -> None:
         """Gives up the graph and what was registered with the interpreter. May be called again."""
         self._closing.close()
+
+    def _load(self, app: Path) -> dict[str, WalkerSpec]:
+        with UnitOfWork(self._store, SYSTEM_ROOT) as unit:
+            walkers = load_and_discover(lambda: load_module(app))
+            unit.context.commit()
+        return walkers
 
     def _ensure_root(self, root: UUID) -> bool:
         """Whether the root had to be made."""

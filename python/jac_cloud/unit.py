@@ -4,7 +4,7 @@ import threading
 from contextvars import ContextVar
 from dataclasses import MISSING
 from enum import Enum
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 from uuid import UUID
 
 from jac_cloud._jaclang import (
@@ -70,6 +70,25 @@ class UnitContext(ExecutionContext):  # type: ignore[misc]
 
     def close(self) -> None:
         self.mem.close()
+
+
+class NoUnitContext:
+    """The interpreter's context where no unit of work is: threads of the app's own, timers.
+
+    It has no graph. The interpreter would open one of its own there, shared by whoever comes and
+    without the care for others' changes that units take.
+    """
+
+    call_state = _call_state
+
+    @property
+    def mem(self) -> NoReturn:
+        raise RuntimeError("The graph is there for walkers only: this code runs outside of one")
+
+    user_root = system_root = entry_node = mem
+
+    def get_root(self) -> NoReturn:
+        return self.mem
 
 
 class UnitOfWork:

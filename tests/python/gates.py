@@ -28,3 +28,6 @@ class Gate:
 
 
 gate = Gate()
+
+# What a thread that outlived its walker found.
+left_behind: list[str] = []

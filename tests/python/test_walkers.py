@@ -3,15 +3,18 @@
 import asyncio
 import json
 import logging
+import threading
 from collections.abc import Iterator
 
 import pytest
 
-from gates import gate
+from gates import gate, left_behind
 from in_process import App, loaded
+from jac_cloud._jaclang import JacRuntimeInterface
 from jac_cloud._native import Unit, format_node_id
 from jac_cloud.errors import Forbidden, InvalidInput, WalkerFailed, WalkerTimeout
 from jac_cloud.runtime import Caller, Deadline, Interpreter
+from support import scaled
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +164,29 @@ def test_a_walker_for_roots_only_takes_no_node(app: App) -> None:
     assert app.run("on_roots_only") == [app.root]
     with pytest.raises(InvalidInput):
         app.run("on_roots_only", node=app.root)
+
+
+def test_the_graph_is_not_there_outside_of_a_walker(app: App) -> None:
+    [outside] = app.run("looks_from_a_thread_of_its_own")
+    assert outside.startswith("RuntimeError: The graph is there for walkers only")
+    with pytest.raises(RuntimeError, match="for walkers only"):
+        JacRuntimeInterface.root()
+
+
+def test_a_thread_with_a_copied_context_works_in_the_walkers_unit(app: App) -> None:
+    app.run("works_in_a_copied_context")
+    assert [found["name"] for found in app.run("look")] == ["from a thread"]
+
+
+def test_a_thread_that_outlives_its_walker_reaches_nothing(app: App) -> None:
+    gate.reset()
+    app.run("make_counter", name="still there")
+    app.run("leaves_a_thread_behind")
+    gate.open()
+    [left] = [each for each in threading.enumerate() if each.name == "left behind"]
+    left.join(scaled(10))
+    assert left_behind == ["nothing"]
+    assert [found["name"] for found in app.run("look")] == ["still there"]
 
 
 def test_reports_are_not_printed(app: App, capfd: pytest.CaptureFixture[str]) -> None:
