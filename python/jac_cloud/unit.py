@@ -87,7 +87,7 @@ class NoUnitContext:
 
     user_root = system_root = entry_node = mem
 
-    def get_root(self) -> NoReturn:
+    def get_root(self) -> Any:
         return self.mem
 
 
@@ -146,14 +146,17 @@ class Deadline:
 
     def __init__(self) -> None:
         self._phase = _Phase.RUNNING
+        self._due = False
         self._lock = threading.Lock()
 
     def expire(self) -> bool:
         """The time is up. Whether that came first; then nothing of the run will be committed.
 
-        Otherwise the run has ended, or its commit has begun and decides: ask again later.
+        Otherwise the run has ended, or its commit has begun and decides: if that meets a conflict,
+        the run ends with WalkerTimeout.
         """
         with self._lock:
+            self._due = True
             if self._phase is _Phase.RUNNING:
                 self._phase = _Phase.EXPIRED
             return self._phase is _Phase.EXPIRED
@@ -170,10 +173,10 @@ class Deadline:
             self._phase = _Phase.COMMITTING
 
     def run_again(self) -> None:
-        """The commit met a conflict: the run is on its way again, and its time still running."""
+        """The commit met a conflict: the run is on its way again if there is time left."""
         with self._lock:
             if self._phase is _Phase.COMMITTING:
-                self._phase = _Phase.RUNNING
+                self._phase = _Phase.EXPIRED if self._due else _Phase.RUNNING
 
     def finish(self) -> bool:
         """The run has ended. Whether its answer counts: not if the time limit came first."""

@@ -140,6 +140,16 @@ def test_a_deadline_that_comes_too_late_changes_nothing(app: App) -> None:
     assert app.run("look")[0]["value"] == 1
 
 
+def test_a_conflict_after_the_time_is_up_is_not_solved_by_running_again() -> None:
+    deadline = Deadline()
+    deadline.begin_commit()
+    assert not deadline.expire()
+    deadline.run_again()
+    with pytest.raises(WalkerTimeout):
+        deadline.check()
+    assert not deadline.finish()
+
+
 def run_with(app: App, walker: str, deadline: Deadline) -> bytes:
     spec = app.interpreter.walkers[walker]
     return app.interpreter.run(spec, b"{}", Caller(app.root), None, Unit, deadline)
