@@ -19,7 +19,9 @@ py::object& default_hook() {
     return *hook;
 }
 
-std::string type_name(PyObject* value) { return Py_TYPE(value)->tp_name; }
+std::string type_name(PyObject* value) {
+    return Py_TYPE(value)->tp_name;
+}
 
 void append_escaped(std::string& out, std::string_view text) {
     out += '"';
@@ -61,7 +63,9 @@ std::string JsonEncoder::encode(py::handle value, const char* name) {
     return std::move(encoder.out_);
 }
 
-void JsonEncoder::set_default(py::object hook) { default_hook() = std::move(hook); }
+void JsonEncoder::set_default(py::object hook) {
+    default_hook() = std::move(hook);
+}
 
 void JsonEncoder::value(PyObject* value) {
     if (value == Py_None) {
@@ -89,7 +93,7 @@ void JsonEncoder::value(PyObject* value) {
 // the type derives from counts.
 void JsonEncoder::other(PyObject* value) {
     enter();
-    py::object turned = py::reinterpret_borrow<py::object>(value);
+    auto turned = py::reinterpret_borrow<py::object>(value);
     if (!default_hook().is_none()) {
         const py::object hook = default_hook();
         turned = py::reinterpret_steal<py::object>(PyObject_CallOneArg(hook.ptr(), value));

@@ -1,4 +1,5 @@
 #include "bindings/manager.hpp"
+#include "bindings/gil.hpp"
 
 #include <string>
 #include <vector>
@@ -57,11 +58,11 @@ std::vector<std::string> target_names(TargetKind kind, const py::object& targets
     return names;
 }
 
-std::size_t send_or_hold(Unit::Notification notification, bool after_commit,
+std::size_t send_or_hold(const Unit::Notification& notification, bool after_commit,
                          const std::shared_ptr<Unit>& unit) {
     // Safe without the GIL: everything from here on is made of C++ values of its own, and the locks
     // behind it are never held by a thread that waits for the GIL.
-    const py::gil_scoped_release release;
+    const GilRelease release;
     if (after_commit && unit) {
         if (unit->hold(notification)) return 0;
         // A helper thread that is later than its walker: as its unit ended.
@@ -78,7 +79,9 @@ py::object current_unit_variable() {
     return *variable;
 }
 
-void WebsocketManager::set_root_resolver(py::object hook) { root_resolver() = std::move(hook); }
+void WebsocketManager::set_root_resolver(py::object hook) {
+    root_resolver() = std::move(hook);
+}
 
 std::size_t WebsocketManager::notify_self(const py::object& data, bool after_commit) const {
     refuse_in_forked_child();
@@ -94,9 +97,9 @@ std::size_t WebsocketManager::notify(TargetKind kind, const py::object& targets,
     const auto names = target_names(kind, targets);
     SharedMessage message = encode(data);
     const std::vector<std::string_view> views(names.begin(), names.end());
-    Unit::Notification notification = Unit::ToTargets{std::make_shared<const Publication>(
-        Publication{Targets(kind, views), std::move(message)})};
-    return send_or_hold(std::move(notification), after_commit, current_unit());
+    const Unit::Notification notification = Unit::ToTargets{
+        std::make_shared<const Publication>(Publication{Targets(kind, views), std::move(message)})};
+    return send_or_hold(notification, after_commit, current_unit());
 }
 
 }  // namespace jac::cloud

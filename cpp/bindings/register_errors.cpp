@@ -1,3 +1,6 @@
+#include <exception>
+#include <utility>
+
 #include "base/error.hpp"
 #include "bindings/register.hpp"
 
@@ -28,19 +31,19 @@ void register_errors(py::module_& module) {
     types->cloud = make_type("jac_cloud.errors.CloudError",
                              "Whatever goes wrong in jac_cloud itself: the root of its errors.",
                              PyExc_Exception);
-    types->config = make_type("jac_cloud.errors.ConfigError",
-                              "A setting with a value that is not allowed; `field` names it.",
-                              types->cloud);
-    types->listen = make_type("jac_cloud.errors.ListenError",
-                              "The server cannot listen or start; the text names the address.",
-                              types->cloud);
+    types->config =
+        make_type("jac_cloud.errors.ConfigError",
+                  "A setting with a value that is not allowed; `field` names it.", types->cloud);
+    types->listen =
+        make_type("jac_cloud.errors.ListenError",
+                  "The server cannot listen or start; the text names the address.", types->cloud);
     module.attr("CloudError") = types->cloud;
     module.attr("ConfigError") = types->config;
     module.attr("ListenError") = types->listen;
 
     py::register_exception_translator([](std::exception_ptr thrown) {
         try {
-            std::rethrow_exception(thrown);
+            std::rethrow_exception(std::move(thrown));
         } catch (const ConfigError& error) {
             py::object raised = types->config(error.what());
             raised.attr("field") = error.field();

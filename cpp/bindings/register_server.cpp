@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "bindings/active_server.hpp"
+#include "bindings/gil.hpp"
 #include "bindings/register.hpp"
 #include "bindings/register_http.hpp"
 #include "bindings/unit.hpp"
@@ -44,9 +45,8 @@ Config read_config(const py::dict& settings) {
     Config config;
     using Read = std::function<void(const std::string&, py::handle)>;
     const auto number = [](auto& into) -> Read {
-        return [&into](const std::string& name, py::handle value) {
-            read_number(into, name, value);
-        };
+        return
+            [&into](const std::string& name, py::handle value) { read_number(into, name, value); };
     };
     const std::map<std::string, Read> fields{
         {"host", [&](auto&, auto value) { config.host = py::str(value); }},
@@ -102,9 +102,9 @@ struct LeakedInForkedChild {
     void operator()(Server* server) const {
         if (in_forked_child()) return;
         active_server().leave(*server);
-        // Safe without the GIL: the server knows no Python. Needed: its threads do not take the GIL,
-        // but those who wait in take_*() do, and stop() lets them go.
-        const py::gil_scoped_release release;
+        // Safe without the GIL: the server knows no Python. Needed: its threads do not take the
+        // GIL, but those who wait in take_*() do, and stop() lets them go.
+        const GilRelease release;
         delete server;
     }
 };
@@ -119,7 +119,7 @@ void start(const std::shared_ptr<Server>& server) {
     watch_for_forks();
     try {
         // Safe without the GIL: the server knows no Python; resolving a host name may take long.
-        const py::gil_scoped_release release;
+        const GilRelease release;
         server->start();
     } catch (...) {
         active_server().leave(*server);
@@ -131,7 +131,7 @@ void stop(Server& server, double grace) {
     refuse_in_forked_child();
     {
         // Safe without the GIL: as start(). Needed: walkers that finish meanwhile take it.
-        const py::gil_scoped_release release;
+        const GilRelease release;
         server.stop(to_duration(grace));
     }
     active_server().leave(server);
@@ -139,15 +139,16 @@ void stop(Server& server, double grace) {
 
 template <class Job>
 std::unique_ptr<Job> take(Lane<Job>& lane) {
-    // Safe without the GIL: jobs are C++ values; the lane's lock is never held while waiting for it.
-    const py::gil_scoped_release release;
+    // Safe without the GIL: jobs are C++ values; the lane's lock is never held while waiting for
+    // it.
+    const GilRelease release;
     auto job = lane.take();
     return job ? std::make_unique<Job>(std::move(*job)) : nullptr;
 }
 
 std::optional<std::vector<LogRecord>> take_logs(Server& server) {
     // Safe without the GIL: as take().
-    const py::gil_scoped_release release;
+    const GilRelease release;
     return server.services().log.take();
 }
 
@@ -180,14 +181,14 @@ void fail(WalkerJob& job, const std::string& code, const py::object& error,
         append_json_string(json, error.cast<std::string>());
     }
     // Safe without the GIL: the reply is a C++ value, and the mailbox's lock is short.
-    const py::gil_scoped_release release;
+    const GilRelease release;
     job.fail(*known, json, ref);
 }
 
 void finish(WalkerJob& job, const py::bytes& reports) {
     const std::string text = reports;
     // Safe without the GIL: as fail().
-    const py::gil_scoped_release release;
+    const GilRelease release;
     job.finish(text);
 }
 
@@ -220,13 +221,13 @@ void register_jobs(py::module_& module) {
             [](TokenCheck& check, const std::string& root_hex) {
                 const auto identity = identity_of(root_hex);
                 // Safe without the GIL: as fail().
-                const py::gil_scoped_release release;
+                const GilRelease release;
                 check.answer(identity);
             },
             py::arg("root_hex"))
         .def("reject", [](TokenCheck& check) {
             // Safe without the GIL: as fail().
-            const py::gil_scoped_release release;
+            const GilRelease release;
             check.answer(std::nullopt);
         });
 }
@@ -242,7 +243,7 @@ void register_server(py::module_& module) {
             [](Server& server, const std::map<std::string, bool>& walkers) {
                 auto table = std::make_shared<const WalkerTable>(walkers.begin(), walkers.end());
                 // Safe without the GIL: as fail(). stop() may hold the lock while walkers finish.
-                const py::gil_scoped_release release;
+                const GilRelease release;
                 server.set_walkers(std::move(table));
             },
             py::arg("walkers"))
@@ -257,7 +258,7 @@ void register_server(py::module_& module) {
              [](Server& server) {
                  refuse_in_forked_child();
                  // Safe without the GIL: as stop().
-                 const py::gil_scoped_release release;
+                 const GilRelease release;
                  server.drain();
              })
         .def("stop", &stop, py::arg("grace") = 0.0)
@@ -271,6 +272,7 @@ void register_server(py::module_& module) {
     py::module_::import("atexit").attr("register")(py::cpp_function([] {
         if (in_forked_child()) return;
         if (const auto server = active_server().server()) stop(*server, 0);
+        GilRelease::close();
     }));
 }
 

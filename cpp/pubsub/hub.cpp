@@ -166,8 +166,8 @@ void Hub::flush_later(Subscriber& subscriber) {
 void Hub::flush() {
     while (!to_flush_.empty()) {
         flushing_.swap(to_flush_);
-        for (std::size_t i = 0; i < flushing_.size(); ++i) {
-            Subscriber* const subscriber = flushing_[i];
+        // Nothing is added to it meanwhile; forget() empties places.
+        for (Subscriber* const& subscriber : flushing_) {
             if (subscriber == nullptr) continue;
             subscriber->to_flush_ = false;
             subscriber->flush();

@@ -41,7 +41,7 @@ void Server::set_walkers(std::shared_ptr<const WalkerTable> walkers) {
 }
 
 template <class Ask>
-void Server::on_each_shard(Ask ask) {
+void Server::on_each_shard(const Ask& ask) {
     for (auto& shard : shards_) {
         shard->mailbox()->post([&shard = *shard, ask] { ask(shard); });
     }

@@ -51,7 +51,7 @@ class Server {
    private:
     void wait_until_idle(std::chrono::steady_clock::time_point deadline);
     template <class Ask>
-    void on_each_shard(Ask ask);
+    void on_each_shard(const Ask& ask);
 
     Services services_;
     std::vector<std::unique_ptr<Shard>> shards_;

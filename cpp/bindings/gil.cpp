@@ -1,0 +1,40 @@
+#include "bindings/gil.hpp"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+namespace jac::cloud {
+
+namespace {
+
+std::atomic<bool> closed = false;
+std::atomic<int> coming_back = 0;
+
+[[noreturn]] void wait_for_the_end() {
+    for (;;) pause();
+}
+
+}  // namespace
+
+GilRelease::~GilRelease() {
+    // Counted before the look: close() either is seen here, or waits for this thread.
+    coming_back.fetch_add(1);
+    if (closed.load()) {
+        coming_back.fetch_sub(1);
+        wait_for_the_end();
+    }
+    PyEval_RestoreThread(state_);
+    coming_back.fetch_sub(1);
+}
+
+void GilRelease::close() {
+    closed.store(true);
+    PyThreadState* const state = PyEval_SaveThread();
+    while (coming_back.load() != 0) std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    PyEval_RestoreThread(state);
+}
+
+}  // namespace jac::cloud
