@@ -50,6 +50,9 @@ def serve_command(file: str, **flags: Any) -> int:
     except CloudError as error:
         sys.stderr.write(f"jac serve: {error}\n")
         return 1
+    except KeyboardInterrupt:
+        # While it was starting: from then on a signal stops it in good order.
+        return 130
     return 0
 
 

@@ -86,25 +86,24 @@ class JsonFormatter(logging.Formatter):
 
 @contextmanager
 def logging_to(stream: TextIO | None, log_format: str, debug: bool) -> Iterator[None]:
-    """Writes the log of `jac_cloud` to the stream (None: standard error) while inside.
+    """Writes the process's log to the stream (None: standard error) while inside.
 
-    `log_format` is auto (text on a terminal, else JSON), text or json.
+    Ours from INFO on (`debug`: DEBUG), the app's and its libraries' as they are set, by default
+    from WARNING on. `log_format` is auto (text on a terminal, else JSON), text or json.
     """
     target = sys.stderr if stream is None else stream
     as_text = log_format == "text" or (log_format == "auto" and target.isatty())
     handler = logging.StreamHandler(target)
     handler.setFormatter(TextFormatter() if as_text else JsonFormatter())
-    logger = logging.getLogger(LOGGER)
-    level, propagate = logger.level, logger.propagate
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG if debug else logging.INFO)
-    logger.propagate = False
+    ours = logging.getLogger(LOGGER)
+    level = ours.level
+    logging.getLogger().addHandler(handler)
+    ours.setLevel(logging.DEBUG if debug else logging.INFO)
     try:
         yield
     finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
-        logger.propagate = propagate
+        logging.getLogger().removeHandler(handler)
+        ours.setLevel(level)
 
 
 def _time(record: logging.LogRecord) -> str:

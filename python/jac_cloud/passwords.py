@@ -1,7 +1,6 @@
 """Passwords: hashed by argon2id, and compared in the same time whether there is a user or not."""
 
 import secrets
-from functools import cached_property
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -21,6 +20,9 @@ class Passwords:
     Neither is to be called on an event loop.
     """
 
+    def __init__(self) -> None:
+        self._nobodys = self.hash(secrets.token_hex(16))
+
     def hash(self, password: str) -> str:
         """The hash to store, with its salt and parameters."""
         return _HASHER.hash(password.encode())
@@ -35,7 +37,3 @@ class Passwords:
         except (VerificationError, InvalidHashError):
             return False
         return stored is not None
-
-    @cached_property
-    def _nobodys(self) -> str:
-        return self.hash(secrets.token_hex(16))

@@ -47,7 +47,7 @@ class Server:
         self.settings = load(self._app.parent, settings, spelling)
         self._lock = threading.Lock()
         self._parts: _Parts | None = None
-        self._pid = os.getpid()
+        self._started_in = 0
 
     @property
     def port(self) -> int:
@@ -80,13 +80,14 @@ class Server:
             if self._parts is not None:
                 raise CloudError("the server is running already")
             self._parts = _Parts(self._app, self.settings)
+            self._started_in = os.getpid()
             atexit.register(self.stop)
 
     def stop(self) -> None:
         """Drains and stops: no new connection or event, what runs may end within `drain_timeout`,
         what is queued is sent, then connections close with 1001. Idempotent.
         """
-        if os.getpid() != self._pid:
+        if self._is_copy():
             return
         with self._lock:
             parts, self._parts = self._parts, None
@@ -112,8 +113,11 @@ class Server:
             raise CloudError("the server is not running")
         return self._parts
 
+    def _is_copy(self) -> bool:
+        return self._started_in not in (0, os.getpid())
+
     def _refuse_in_fork(self) -> None:
-        if os.getpid() != self._pid:
+        if self._is_copy():
             raise CloudError("this process was forked from a server's: use a server of its own")
 
 
@@ -121,13 +125,21 @@ class _Parts:
     """Everything that runs while a server does. Made whole or not at all."""
 
     def __init__(self, app: Path, settings: Settings) -> None:
+        self._deadline = 0.0
+        # Undone in the reverse order of its making, by `stop` and when a part cannot be made.
         with ExitStack() as undo:
-            self._build(app, settings, undo)
+            self._make(app, settings, undo)
             # Last: the first client finds everything behind the listener ready.
             self.native.start()
-            undo.pop_all()
+            self._undo = undo.pop_all()
 
-    def _build(self, app: Path, settings: Settings, undo: ExitStack) -> None:
+    def stop(self, seconds: float) -> None:
+        """Drains for as long as that, then stops whatever is left."""
+        self._deadline = time.monotonic() + seconds
+        self.native.drain()
+        self._undo.close()
+
+    def _make(self, app: Path, settings: Settings, undo: ExitStack) -> None:
         data_dir = _data_dir(app, settings)
         self.interpreter = Interpreter(
             data_dir, report_format=settings.report_format, debug=settings.debug
@@ -135,15 +147,13 @@ class _Parts:
         undo.callback(self.interpreter.close)
         loaded = self.interpreter.load(app)
         self.walkers = {name: spec for name, spec in loaded.items() if not spec.private}
-        self.users = Users(
-            settings.database_url or f"sqlite:///{data_dir / 'users.db'}", Passwords()
-        )
+        self.users = Users(settings.database_url or _sqlite_url(data_dir), Passwords())
         undo.callback(self.users.close)
         tokens = Tokens(_secret(data_dir, settings), settings.token_timeout)
 
         self.native = NativeServer(settings.native())
         undo.callback(self._join)
-        undo.callback(self.native.stop, 0.0)
+        undo.callback(lambda: self.native.stop(self._seconds_left()))
         self.native.set_walkers(
             {name: spec.auth for name, spec in self.walkers.items() if spec.websocket}
         )
@@ -176,26 +186,18 @@ class _Parts:
         self.logs.start()
         self.checker.start()
         self.dispatcher.start()
-        undo.callback(self.dispatcher.stop, 0.0)
+        undo.callback(lambda: self.dispatcher.stop(self._deadline))
         self.bridge.start()
-        undo.callback(self.bridge.stop)
+        undo.callback(lambda: self.bridge.stop(self._deadline))
 
-    def stop(self, seconds: float) -> None:
-        """Stops in the order in which nothing that was promised is lost."""
-        deadline = time.monotonic() + seconds
-        self.native.drain()
-        self.dispatcher.stop(deadline)
-        self.bridge.stop(deadline)
-        self.native.stop(max(0.0, deadline - time.monotonic()))
-        self._join()
-        self.users.close()
-        self.interpreter.close()
+    def _seconds_left(self) -> float:
+        return max(0.0, self._deadline - time.monotonic())
 
     def _join(self) -> None:
         for pool in (self.pools.walkers, self.pools.hashes):
             pool.shutdown(wait=False)
             if not pool.join(_JOIN_SECONDS):
-                _LOGGER.warning("walkers were still running when the time to drain was over")
+                _LOGGER.warning("left behind what still ran when the time to drain was over")
         self.checker.join(_JOIN_SECONDS)
         self.logs.join(_JOIN_SECONDS)
 
@@ -208,6 +210,16 @@ def _data_dir(app: Path, settings: Settings) -> Path:
     except OSError as error:
         raise ConfigError(f"data_dir: {path}: {error.strerror}") from None
     return path
+
+
+def _sqlite_url(data_dir: Path) -> str:
+    path = data_dir / "users.db"
+    try:
+        # SQLite would let everybody read it, where the folder was there before and does.
+        path.touch(mode=0o600)
+    except OSError as error:
+        raise ConfigError(f"data_dir: {path}: {error.strerror}") from None
+    return f"sqlite:///{path}"
 
 
 def _secret(data_dir: Path, settings: Settings) -> bytes:

@@ -76,7 +76,8 @@ class Users:
 
     def __init__(self, url: str, passwords: Passwords) -> None:
         try:
-            self._engine = create_engine(url)
+            # Parameters stay out of errors, and so out of the log: hashes are among them.
+            self._engine = create_engine(url, hide_parameters=True)
         except (ArgumentError, ImportError) as error:
             # The URL may hold a password, so it is not repeated.
             raise ConfigError(f"database_url: {type(error).__name__}: not a usable URL") from None

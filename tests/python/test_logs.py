@@ -108,10 +108,12 @@ def test_a_token_is_hidden_wherever_it_stands(made: logging.LogRecord) -> None:
 
 @pytest.fixture
 def logger() -> Iterator[logging.Logger]:
+    handlers = [*logging.getLogger().handlers]
     logger = logging.getLogger("jac_cloud")
-    handlers = [*logger.handlers]
+    level = logger.level
     yield logger
-    assert logger.handlers == handlers
+    assert logging.getLogger().handlers == handlers
+    assert logger.level == level
 
 
 def test_the_form_is_text_on_a_terminal_and_json_elsewhere(logger: logging.Logger) -> None:
@@ -132,11 +134,20 @@ def test_the_form_is_text_on_a_terminal_and_json_elsewhere(logger: logging.Logge
         assert stream.getvalue().count("\n") == 1
 
 
+def test_what_the_app_and_its_libraries_log_has_the_same_form() -> None:
+    stream = io.StringIO()
+    with logging_to(stream, "json", debug=False):
+        logging.getLogger("app").warning("disk is %d %% full", 90)
+    entry = json.loads(stream.getvalue())
+    assert (entry["logger"], entry["event"]) == ("app", "disk is 90 % full")
+
+
 def test_debug_logs_more(logger: logging.Logger) -> None:
     stream = io.StringIO()
     with logging_to(stream, "text", debug=True):
         logger.debug("detail")
     assert "detail" in stream.getvalue()
+    assert not logger.isEnabledFor(logging.DEBUG)
 
 
 def test_what_the_native_server_logs_arrives_in_order_until_its_end(

@@ -192,7 +192,8 @@ def test_a_flag_wins_over_the_environment_and_over_the_files(serve: Serve) -> No
 def test_the_secret_and_the_data_are_for_their_owner_alone(serve: Serve) -> None:
     data = serve("rest").app.parent / ".jac" / "data"
     assert stat.S_IMODE(data.stat().st_mode) == 0o700
-    assert stat.S_IMODE((data / "token_secret").stat().st_mode) == 0o600
+    for name in ("token_secret", "users.db"):
+        assert stat.S_IMODE((data / name).stat().st_mode) == 0o600
 
 
 def test_the_log_is_one_json_object_a_line(serve: Serve) -> None:

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from jac_cloud.errors import ConfigError
 from jac_cloud.passwords import Passwords
@@ -159,6 +160,20 @@ def test_an_address_is_accepted(address: str) -> None:
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(InvalidEmail):
         normalized_email(address)
+
+
+def test_an_error_of_the_database_does_not_repeat_what_was_to_be_stored(
+    users: Users, url: str
+) -> None:
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE users"))
+        connection.execute(text("CREATE VIEW users AS SELECT NULL AS id, NULL AS email"))
+    engine.dispose()
+    with pytest.raises(SQLAlchemyError) as caught:
+        users.register("ada@example.com", PASSWORD, make_root)
+    assert "argon2" not in str(caught.value)
+    assert "ada@example.com" not in str(caught.value)
 
 
 def test_a_database_url_that_cannot_be_used_is_refused_without_its_password() -> None:
