@@ -65,7 +65,6 @@ async def test_nothing_for_the_user_before_arrives_behind_the_new_connection_fra
                 assert message == {"for": user}
                 seen += 1
             user, other = other, user
-        await one.connection()
 
 
 async def test_a_refused_token_leaves_the_public_user_and_an_error_first() -> None:
