@@ -52,7 +52,9 @@ void watch_for_forks() {
     static_cast<void>(registered);
 }
 
-bool in_forked_child() noexcept { return forked.load(std::memory_order_relaxed); }
+bool in_forked_child() noexcept {
+    return forked.load(std::memory_order_relaxed);
+}
 
 void refuse_in_forked_child() {
     if (in_forked_child()) throw ListenError(Errc::forked_child, "fork");

@@ -10,7 +10,7 @@ namespace jac::cloud {
 
 // The server that runs in this process, as the interpreter is one for the process too. Thread-safe.
 class ActiveServer {
-   public:
+  public:
     // Throws ListenError (already_running) while another one runs.
     void enter(const std::shared_ptr<Server>& server);
     void leave(const Server& server);
@@ -19,7 +19,7 @@ class ActiveServer {
     std::shared_ptr<Server> server() const;
     std::shared_ptr<Broker> broker() const;
 
-   private:
+  private:
     mutable std::mutex mutex_;
     std::weak_ptr<Server> server_;
     std::shared_ptr<Broker> broker_;

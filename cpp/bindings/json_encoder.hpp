@@ -7,11 +7,11 @@
 
 namespace jac::cloud {
 
-// Turns a Python value into JSON text, as json.dumps would, but for this: what JSON cannot hold goes
-// through the interpreter's hook; NaN, Infinity, lone surrogates and loops are refused. Under the
-// GIL.
+// Turns a Python value into JSON text, as json.dumps would, but for this: what JSON cannot hold
+// goes through the interpreter's hook; NaN, Infinity, lone surrogates and loops are refused. Under
+// the GIL.
 class JsonEncoder {
-   public:
+  public:
     // Throws TypeError (as error_already_set) naming the place: "data['user']['photo']: ...".
     // `name` is what the value is called there.
     static std::string encode(pybind11::handle value, const char* name);
@@ -20,7 +20,7 @@ class JsonEncoder {
     // know. None takes it away.
     static void set_default(pybind11::object hook);
 
-   private:
+  private:
     explicit JsonEncoder(const char* name) : name_(name) {}
 
     void value(PyObject* value);

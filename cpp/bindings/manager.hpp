@@ -12,7 +12,7 @@ namespace jac::cloud {
 // is encoded before anything is sent, once however many receive it. Each call returns how many of
 // this node's sessions the message was queued to: 0 without a server.
 class WebsocketManager {
-   public:
+  public:
     std::size_t notify_self(const pybind11::object& data, bool after_commit) const;
     std::size_t notify(TargetKind kind, const pybind11::object& targets,
                        const pybind11::object& data, bool after_commit) const;

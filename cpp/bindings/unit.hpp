@@ -13,7 +13,7 @@ namespace jac::cloud {
 // One attempt of one unit of work: where its event came from, and the notifications that wait for
 // its commit. Thread-safe; helper threads of a walker share it.
 class Unit {
-   public:
+  public:
     Unit() = default;
     explicit Unit(Origin origin) : origin_(std::move(origin)) {}
 
@@ -37,7 +37,7 @@ class Unit {
     // Drops it.
     void discard();
 
-   private:
+  private:
     enum class State { open, committed, discarded };
 
     const std::optional<Origin> origin_;
