@@ -1,6 +1,7 @@
 """`jac serve`: the settings as flags."""
 
 # mypy: disable-error-code="import-not-found"
+import inspect
 import sys
 from typing import Any
 
@@ -17,6 +18,8 @@ def register() -> None:
     """Adds `serve` to the commands of `jac`. To be called while `jac` collects its commands."""
     # The settings take a quarter of a second to import, which no other command is to pay for.
     flags = _flags() if COMMAND in sys.argv[1:2] else []
+    # It is shown as it stands.
+    serve_command.__doc__ = inspect.cleandoc(serve_command.__doc__ or "")
     get_registry().command(
         COMMAND,
         help="Serve an app over WebSocket and HTTP on one port",
@@ -63,11 +66,11 @@ def _flags() -> list[Arg]:
 
 
 def _flag(name: str) -> Arg:
-    from jac_cloud.settings import Settings, allowed, flag
+    from jac_cloud.settings import Settings, allowed, flag, shown_default
 
     field = Settings.model_fields[name]
     is_switch = field.annotation is bool
-    meaning = f"{field.description} Allowed: {allowed(name)}. Default: {field.default}."
+    meaning = f"{field.description} Allowed: {allowed(name)}. Default: {shown_default(name)}."
     return Arg.create(
         flag(name).removeprefix("--"),
         kind=ArgKind.FLAG if is_switch else ArgKind.OPTION,

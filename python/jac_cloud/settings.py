@@ -70,7 +70,9 @@ class About:
 
 
 def _digits(number: float) -> str:
-    return f"{int(number):,}" if number == int(number) else str(number)
+    if number != int(number):
+        return str(number)
+    return f"{int(number):,}" if number >= 10_000 else str(int(number))
 
 
 def _seconds(zero: str = "") -> Range:
@@ -323,6 +325,16 @@ def allowed(name: str) -> str:
     if name == "token_secret":
         return f"{SECRET_BYTES_MIN} bytes or more that nobody can guess"
     return "text"
+
+
+def shown_default(name: str) -> str:
+    """The setting's default, for people."""
+    default: Any = Settings.model_fields[name].default
+    if isinstance(default, bool):
+        return str(default).lower()
+    if isinstance(default, int | float):
+        return _digits(default)
+    return default or ("not set" if default is None else "empty")
 
 
 def flag(name: str) -> str:

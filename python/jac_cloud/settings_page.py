@@ -3,9 +3,7 @@
 import sys
 from itertools import groupby
 
-from pydantic import SecretStr
-
-from jac_cloud.settings import TOML_TABLE, Settings, about, allowed, flag, variable
+from jac_cloud.settings import TOML_TABLE, Settings, about, allowed, flag, shown_default, variable
 
 _HEAD = f"""# Configuration
 
@@ -41,21 +39,9 @@ def _entry(name: str) -> str:
     field = Settings.model_fields[name]
     return (
         f"### `{name}`\n{field.description}\n\n"
-        f"- allowed: {allowed(name)}\n- default: {_shown(field.default)}\n"
+        f"- allowed: {allowed(name)}\n- default: {shown_default(name)}\n"
         f"- `{flag(name)}`, `{variable(name)}`\n"
     )
-
-
-def _shown(default: object) -> str:
-    if default is None or isinstance(default, SecretStr):
-        return "not set"
-    if isinstance(default, bool):
-        return str(default).lower()
-    if isinstance(default, float) and default == int(default):
-        return f"{int(default):,}"
-    if isinstance(default, int):
-        return f"{default:,}" if default >= 10_000 else str(default)
-    return f"`{default}`" if default else "empty"
 
 
 if __name__ == "__main__":
