@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from websockets.asyncio.client import connect
 
@@ -50,7 +50,14 @@ def running(
             thread.join()
 
 
-async def client(server: Server, query: str = "", token: str | None = None) -> Client:
+class Listening(Protocol):
+    """A native server, or one with an interpreter behind it."""
+
+    @property
+    def port(self) -> int: ...
+
+
+async def client(server: Listening, query: str = "", token: str | None = None) -> Client:
     """Connects and reads the connection frame."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     url = f"ws://127.0.0.1:{server.port}/websocket{query}"
