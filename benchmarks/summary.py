@@ -1,4 +1,6 @@
-"""Prints the results of compare.py as Markdown: the machine, a table of throughput, one of latency.
+"""Prints the results of compare.py as Markdown: the machine, then tables.
+
+They are throughput, throughput for each second of the server's processor time, and latency.
 
 A cell is the median of the rounds, with the least and the most in brackets.
 """
@@ -12,6 +14,7 @@ from collections import defaultdict
 from pathlib import Path
 
 Result = dict[str, object]
+Results = dict[tuple[str, str], list[Result]]  # by tag and peer
 
 # tag: what it measures, the field with its throughput, the unit of that
 MEASURES = {
@@ -31,6 +34,15 @@ MEASURES = {
 
 def values(results: list[Result], key: str, scale: float = 1) -> list[float]:
     return [float(str(result[key])) * scale for result in results if key in result]
+
+
+def efficiency(results: list[Result], key: str) -> list[float]:
+    """Throughput for each second of processor time that the server took."""
+    return [
+        float(str(result[key])) / (float(str(result["srv_cpu"])) / 100)
+        for result in results
+        if key in result and result.get("srv_cpu")
+    ]
 
 
 def cell(numbers: list[float], digits: int = 0) -> str:
@@ -69,22 +81,7 @@ def machine() -> str:
     )
 
 
-def main() -> None:
-    results: dict[tuple[str, str], list[Result]] = defaultdict(list)
-    peers: list[str] = []
-    failed: list[Result] = []
-    for path in sys.argv[1:]:
-        for line in Path(path).read_text().splitlines():
-            result: Result = json.loads(line)
-            name = str(result["label"])
-            if name not in peers:
-                peers.append(name)
-            if "error" in result or ("p50_us" not in result and result["tag"] != "idle"):
-                failed.append(result)
-            else:
-                results[str(result["tag"]), name].append(result)
-
-    print(f"Machine: {machine()}.\n")
+def throughput_table(results: Results, peers: list[str]) -> None:
     others = [peer for peer in peers if peer != "product"]
     print(row(["throughput", "unit", *peers, *(f"product / {peer}" for peer in others), "others"]))
     print(row(["---", "---", *["---:"] * (len(peers) + len(others) + 1)]))
@@ -106,7 +103,23 @@ def main() -> None:
                 ]
             )
         )
-    print()
+
+
+def efficiency_table(results: Results, peers: list[str]) -> None:
+    others = [peer for peer in peers if peer != "product"]
+    heads = (f"product / {peer}" for peer in others)
+    print(row(["for each second of the server's processor time", *peers, *heads]))
+    print(row(["---", *["---:"] * (len(peers) + len(others))]))
+    for tag, (what, key, _) in MEASURES.items():
+        by_peer = {peer: efficiency(results[tag, peer], key) for peer in peers}
+        if tag == "idle" or not any(by_peer.values()):
+            continue
+        ours = by_peer.get("product", [])
+        ratios = (ratio(ours, by_peer[peer], less_is_better=False) for peer in others)
+        print(row([what, *(cell(by_peer[peer]) for peer in peers), *ratios]))
+
+
+def latency_table(results: Results, peers: list[str]) -> None:
     print(row(["latency in ms, p50 / p99", *peers]))
     print(row(["---", *["---:"] * len(peers)]))
     for tag, (what, _, _) in MEASURES.items():
@@ -117,11 +130,32 @@ def main() -> None:
             cells.append(f"{both[0]:,.2f} / {both[1]:,.2f}" if both else "")
         if any(cells):
             print(row([what, *cells]))
+
+
+def main() -> None:
+    results: Results = defaultdict(list)
+    peers: list[str] = []
+    failed: list[Result] = []
+    for path in sys.argv[1:]:
+        for line in Path(path).read_text().splitlines():
+            result: Result = json.loads(line)
+            name = str(result["label"])
+            if name not in peers:
+                peers.append(name)
+            if "error" in result or ("p50_us" not in result and result["tag"] != "idle"):
+                failed.append(result)
+            else:
+                results[str(result["tag"]), name].append(result)
+
+    print(f"Machine: {machine()}.\n")
+    for table in (throughput_table, efficiency_table, latency_table):
+        table(results, peers)
+        print()
     for result in failed:
-        print(f"\nfailed: {result}")
-    wrong = [r for group in results.values() for r in group if r.get("bad") or r.get("dead")]
-    for result in wrong:
-        print(f"\n{result['label']} {result['tag']}: {result['bad']} bad, {result['dead']} lost")
+        print(f"failed: {result}")
+    for result in (one for group in results.values() for one in group):
+        if result.get("bad") or result.get("dead"):
+            print(f"{result['label']} {result['tag']}: {result['bad']} bad, {result['dead']} lost")
 
 
 if __name__ == "__main__":
