@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <thread>
@@ -43,7 +44,7 @@ TEST(Lane, GivesEveryJobOnceToThreadsThatWait) {
     for (auto& thread : threads) thread.join();
     std::vector<int> times(count, 0);
     for (const auto& mine : taken) {
-        EXPECT_TRUE(std::is_sorted(mine.begin(), mine.end()));
+        EXPECT_TRUE(std::ranges::is_sorted(mine));
         for (const int job : mine) ++times[static_cast<std::size_t>(job)];
     }
     EXPECT_EQ(times, std::vector<int>(count, 1));

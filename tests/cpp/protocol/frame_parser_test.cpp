@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "frames.hpp"
+#include "seeded_random.hpp"
 
 namespace jac::cloud {
 namespace {
@@ -337,7 +338,7 @@ TEST(FrameParser, KnowsWhetherItIsInsideAMessage) {
 }
 
 TEST(FrameParser, FindsTheSameInAnyStreamHoweverItIsCut) {
-    std::mt19937 random(6455);
+    SeededRandom random(6455);
     const auto below = [&](unsigned n) {
         return std::uniform_int_distribution<unsigned>(0, n - 1)(random);
     };
@@ -390,7 +391,7 @@ TEST(FrameParser, FindsTheSameInAnyStreamHoweverItIsCut) {
 }
 
 TEST(FrameParser, SurvivesAnyBytes) {
-    std::mt19937 random(99);
+    SeededRandom random(99);
     for (int round = 0; round < 3000; ++round) {
         std::string stream = round % 2 == 0 ? text_frame("seed") : "";
         for (int i = 0; i < 60; ++i) stream += static_cast<char>(random() & 0xFF);

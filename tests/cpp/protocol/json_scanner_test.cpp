@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "protocol/utf8.hpp"
+#include "seeded_random.hpp"
 
 namespace jac::cloud {
 namespace {
@@ -227,7 +228,7 @@ TEST(JsonScanner, AgreesWithAnotherReaderOnTheCorpus) {
 }
 
 TEST(JsonScanner, AgreesWithAnotherReaderOnDamagedTexts) {
-    std::mt19937 random(20240501);
+    SeededRandom random(20240501);
     constexpr std::string_view letters = "{}[]\",:\\u0123456789abcdftruelns-+. \n\t\x01";
     const auto below = [&](std::size_t n) {
         return std::uniform_int_distribution<std::size_t>(0, n - 1)(random);

@@ -67,7 +67,7 @@ class SessionTest : public testing::Test {
   protected:
     SessionTest() { broker_.attach(port_); }
 
-    ~SessionTest() override {
+    void TearDown() override {
         sessions_.clear();
         EXPECT_TRUE(hub_.empty());
         EXPECT_EQ(context_.counters.sessions.value(), 0U);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "frames.hpp"
+#include "seeded_random.hpp"
 
 namespace jac::cloud {
 namespace {
@@ -322,7 +323,7 @@ TEST_F(HubTest, ForgetsOneThatGoesWhileItWaitsForItsFlush) {
 }
 
 TEST_F(HubTest, AgreesWithASimpleModelWhateverIsDone) {
-    std::mt19937 random(4);
+    SeededRandom random(4);
     const auto below = [&](std::size_t n) {
         return std::uniform_int_distribution<std::size_t>(0, n - 1)(random);
     };

@@ -8,6 +8,8 @@
 #include <set>
 #include <string>
 
+#include "seeded_random.hpp"
+
 namespace jac::cloud {
 namespace {
 
@@ -182,7 +184,7 @@ TEST(Outbox, PinsNoMoreThanTwiceWhatItHoldsOnceSettled) {
     Outbox outbox(1 << 20);
     constexpr std::size_t own_block = std::size_t{16} << 10;
     std::vector<Slice> others;
-    std::mt19937 random(7);
+    SeededRandom random(7);
     for (int turn = 0; turn < 200; ++turn) {
         const std::size_t size = 1 + random() % (turn % 10 == 0 ? 40'000 : 2'000);
         if (outbox.push(arena.append_bytes(std::string(size, 'x'))) == Enqueue::overflow) break;
@@ -194,7 +196,7 @@ TEST(Outbox, PinsNoMoreThanTwiceWhatItHoldsOnceSettled) {
 }
 
 TEST(Outbox, SendsEveryByteOnceInOrderWhateverHappens) {
-    std::mt19937 random(11);
+    SeededRandom random(11);
     const auto below = [&](std::size_t n) {
         return std::uniform_int_distribution<std::size_t>(0, n - 1)(random);
     };
