@@ -195,10 +195,11 @@ class _Request:
             # By a client that has gone, or by stop(); nobody else holds the task.
             if not self._disconnected:
                 self._refuse(503, "unavailable", "The server is about to stop!")
-        except ClientDisconnected:
-            _LOGGER.debug("a client left before its response", extra=self._about())
-        except BaseException as error:  # noqa: BLE001: SystemExit must not end the loop either
-            self._fail("an exception in the application", error)
+        except BaseException as error:  # noqa: BLE001  SystemExit must not end the loop
+            if _comes_of_disconnect(error):
+                _LOGGER.debug("a client left before its response", extra=self._about())
+            else:
+                self._fail("an exception in the application", error)
         else:
             if not self._complete and not self._disconnected:
                 self._fail("the application returned without a whole response", None)
@@ -310,6 +311,13 @@ class _Request:
     def _about(self) -> Mapping[str, object]:
         path = self.exchange.target.partition(b"?")[0].decode("ascii")
         return {"method": self.exchange.method, "path": path}
+
+
+def _comes_of_disconnect(error: BaseException | None) -> bool:
+    """Frameworks raise errors of their own when `send` has told them that the client has gone."""
+    while error is not None and not isinstance(error, ClientDisconnected):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 class _Lifespan:
