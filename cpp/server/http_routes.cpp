@@ -16,7 +16,7 @@ void drop_authority(std::string& target) {
     const auto authority = target.find("//");
     if (target.starts_with('/') || authority == std::string::npos) return;
     target.erase(0, std::min(target.find_first_of("/?", authority + 2), target.size()));
-    if (!target.starts_with('/')) target.insert(0, "/");
+    if (!target.starts_with('/')) target.insert(target.begin(), '/');
 }
 
 }  // namespace
