@@ -86,24 +86,28 @@ class JsonFormatter(logging.Formatter):
 
 @contextmanager
 def logging_to(stream: TextIO | None, log_format: str, debug: bool) -> Iterator[None]:
-    """Writes the process's log to the stream (None: standard error) while inside.
+    """Writes the process's log to the stream (None: standard error) only, while inside.
 
-    Ours from INFO on (`debug`: DEBUG), the app's and its libraries' as they are set, by default
-    from WARNING on. `log_format` is auto (text on a terminal, else JSON), text or json.
+    Ours from INFO on (`debug`: DEBUG), everybody else's from WARNING on unless set otherwise.
+    `log_format` is auto (text on a terminal, else JSON), text or json.
     """
     target = sys.stderr if stream is None else stream
     as_text = log_format == "text" or (log_format == "auto" and target.isatty())
     handler = logging.StreamHandler(target)
     handler.setFormatter(TextFormatter() if as_text else JsonFormatter())
-    ours = logging.getLogger(LOGGER)
-    level = ours.level
-    logging.getLogger().addHandler(handler)
+    root, ours = logging.getLogger(), logging.getLogger(LOGGER)
+    levels = root.level, ours.level
+    # The interpreter's own handler would write each line again, in its form.
+    replaced = root.handlers
+    root.handlers = [handler]
+    root.setLevel(logging.WARNING)
     ours.setLevel(logging.DEBUG if debug else logging.INFO)
     try:
         yield
     finally:
-        logging.getLogger().removeHandler(handler)
-        ours.setLevel(level)
+        root.handlers = replaced
+        root.setLevel(levels[0])
+        ours.setLevel(levels[1])
 
 
 def _time(record: logging.LogRecord) -> str:

@@ -108,7 +108,7 @@ class Settings(BaseSettings):
     io_threads: int = _listen(
         0,
         "Native threads that serve connections.",
-        Range(1, 256, "threads", zero="one for each core, 8 at most"),
+        Range(1, 64, "threads", zero="one for each core, 8 at most"),
     )
     backlog: int = _listen(
         4096,
@@ -168,7 +168,7 @@ class Settings(BaseSettings):
     outbox_bytes: int = _websocket(
         1 << 20,
         "Bytes queued for one client; when more, it is too slow and closed with 4503.",
-        Range(1024, _GIB, "bytes"),
+        Range(4096, _GIB, "bytes"),
     )
     ping_interval: float = _websocket(20.0, "Time between pings.", _seconds(zero="no pings"))
     pong_timeout: float = _websocket(

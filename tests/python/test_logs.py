@@ -110,10 +110,10 @@ def test_a_token_is_hidden_wherever_it_stands(made: logging.LogRecord) -> None:
 def logger() -> Iterator[logging.Logger]:
     handlers = [*logging.getLogger().handlers]
     logger = logging.getLogger("jac_cloud")
-    level = logger.level
+    levels = logging.getLogger().level, logger.level
     yield logger
     assert logging.getLogger().handlers == handlers
-    assert logger.level == level
+    assert (logging.getLogger().level, logger.level) == levels
 
 
 def test_the_form_is_text_on_a_terminal_and_json_elsewhere(logger: logging.Logger) -> None:

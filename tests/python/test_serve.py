@@ -202,6 +202,8 @@ def test_the_log_is_one_json_object_a_line(serve: Serve) -> None:
     with server.http() as http:
         http.post("/walker/fail", headers=headers)
     server.stop()
-    entries = [json.loads(line) for line in server.log().splitlines() if line.startswith("{")]
+    announcement, *lines = server.log().splitlines()
+    assert announcement.startswith("Serving ")
+    entries = [json.loads(line) for line in lines]
     assert any(entry["event"] == "walker failed" for entry in entries)
     assert all({"time", "level", "logger", "event"} <= entry.keys() for entry in entries)

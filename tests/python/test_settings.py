@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from jac_cloud._native import Server as NativeServer
 from jac_cloud.errors import ConfigError
 from jac_cloud.settings import ENV_PREFIX, Settings, about, allowed, flag, load, variable
 from jac_cloud.settings_page import page
@@ -121,6 +122,18 @@ def test_both_ends_of_each_range_are_allowed_and_what_lies_beyond_is_not(
         assert getattr(load(tmp_path, {name: 0}), name) == 0
     else:
         refusal(tmp_path, {name: 0})
+
+
+@pytest.mark.parametrize("name", [n for n in Settings.model_fields if about(n).native])
+def test_the_native_server_takes_whatever_the_model_allows(tmp_path: Path, name: str) -> None:
+    numbers = about(name).range
+    values: list[object] = [Settings.model_fields[name].default]
+    if numbers is not None:
+        values += [numbers.low, numbers.high, *([0] if numbers.zero else [])]
+    elif name == "client_events":
+        values += ["authenticated", "members", "nobody"]
+    for value in values:
+        NativeServer(load(tmp_path, {name: value}).native())
 
 
 def test_origins_are_a_list_or_one_text_with_commas(
