@@ -31,12 +31,28 @@ void WebsocketConnection::start(std::string_view response_head, std::span<char> 
 // --- reading
 
 void WebsocketConnection::read() {
-    if (waiting_read_ || !socket_.is_open() || !reading()) return;
+    if (!socket_.is_open()) return;
+    if (!reading()) {
+        watch_for_reset();
+        return;
+    }
+    if (waiting_read_) return;
     waiting_read_ = true;
     socket_.async_wait(net::socket_base::wait_read,
                        [self = shared_from_this()](const boost::system::error_code& error) {
                            self->waiting_read_ = false;
                            if (!error) self->on_readable();
+                       });
+}
+
+// Who is not read from for now may go all the same.
+void WebsocketConnection::watch_for_reset() {
+    if (waiting_reset_) return;
+    waiting_reset_ = true;
+    socket_.async_wait(net::socket_base::wait_error,
+                       [self = shared_from_this()](const boost::system::error_code& error) {
+                           self->waiting_reset_ = false;
+                           if (!error) self->abort();
                        });
 }
 

@@ -36,6 +36,7 @@ class WebsocketConnection final : public Session,
     void changed() override;
 
     void read();
+    void watch_for_reset();
     void on_readable();
     void wait_writable();
     bool write_some();
@@ -49,6 +50,7 @@ class WebsocketConnection final : public Session,
     TimePoint scheduled_ = TimePoint::max();
     bool waiting_read_ = false;
     bool waiting_write_ = false;
+    bool waiting_reset_ = false;
 };
 
 }  // namespace jac::cloud

@@ -172,6 +172,23 @@ TEST_F(ServerTest, ForgetsAClientThatDropsWhileItsWalkerRuns) {
     EXPECT_TRUE(eventually([this] { return stat("connections") == 0; }));
 }
 
+TEST_F(ServerTest, NoticesAResetWhileItReadsNoMore) {
+    Config config = small_config();
+    config.held_events = 4;
+    start(std::move(config));
+    WsClient client(server_->port());
+    client.receive();
+    for (int i = 0; i < 5; ++i) client.send(json{{"type", "walker"}, {"walker", "open"}});
+    auto job = server_->services().walker_lane.take();
+    ASSERT_TRUE(job);
+    // Not read by the server, so that closing resets.
+    client.socket().set_option(boost::asio::socket_base::linger(true, 0));
+    client.drop();
+    EXPECT_TRUE(eventually([this] { return stat("clients") == 0; }));
+    job->finish("[]");
+    for (int i = 0; i < 4; ++i) server_->services().walker_lane.take()->finish("[]");
+}
+
 TEST_F(ServerTest, ClosesAClientThatAnswersNoPings) {
     Config config = small_config();
     config.ping_interval = 0.05;
