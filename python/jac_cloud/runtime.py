@@ -150,14 +150,17 @@ class Interpreter:
                 if deadline is not None:
                     deadline.run_again()
                 continue
-            except BaseException as error:
+            except WalkerError:
                 unit.discard()
-                if isinstance(error, WalkerError):
-                    raise
-                # SystemExit or KeyboardInterrupt of a walker's own making ends the walker only.
-                raise self._failed(spec, error) from None
-            unit.commit()
-            return result
+                raise
+            except BaseException as error:  # noqa: BLE001 - SystemExit ends the walker only
+                unit.discard()
+                failure = self._failed(spec, error)
+            else:
+                unit.commit()
+                return result
+            # Not in the handler: the walker's frames must not live on in the failure's context.
+            raise failure
         logger.warning("conflict: replays used up", extra={"walker": spec.name})
         raise Conflict
 
