@@ -210,13 +210,14 @@ void ResponseEncoder::write(std::string_view data, bool more, std::string& out) 
     if (finished_) throw std::logic_error("the response has been finished already");
     if (!head_written_) finish_head(data.size(), more, out);
     written_ += data.size();
+    const auto length = length_.value_or(0);
     switch (framing_) {
         case Framing::none:  // the body of what has none is dropped
             break;
         case Framing::length:
-            if (written_ > *length_ || (!more && written_ < *length_)) {
+            if (written_ > length || (!more && written_ < length)) {
                 throw std::invalid_argument(
-                    fmt::format("Content-Length is {}, but the body has {} {} bytes", *length_,
+                    fmt::format("Content-Length is {}, but the body has {} {} bytes", length,
                                 more ? "at least" : "just", written_));
             }
             out += data;

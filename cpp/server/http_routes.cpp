@@ -66,7 +66,7 @@ void HttpSession::open_websocket() {
         return refuse(*refusal);
     }
     upgrade_ = std::move(std::get<AcceptedUpgrade>(verdict));
-    if (upgrade_->token) return check_token(std::move(*upgrade_->token));
+    if (upgrade_.token) return check_token(std::move(*upgrade_.token));
     upgrade({});
 }
 
@@ -105,8 +105,8 @@ void HttpSession::upgrade(const Identity& identity) {
 void HttpSession::hand_over() {
     const auto keep = shared_from_this();
     auto socket = std::move(socket_);
-    Upgrade accepted{handshake_response(*upgrade_), std::move(input_),
-                     upgrade_->channel_id.value_or(std::string()), identity_, std::move(ticket_)};
+    Upgrade accepted{handshake_response(upgrade_), std::move(input_),
+                     upgrade_.channel_id.value_or(std::string()), identity_, std::move(ticket_)};
     close();
     shard_.start_websocket(std::move(socket), std::move(accepted));
 }

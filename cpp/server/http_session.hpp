@@ -107,7 +107,7 @@ class HttpSession final : public Connection, public std::enable_shared_from_this
     bool last_request_ = false;  // close after the response
     std::unique_ptr<HttpRequestParser> parser_;
     std::shared_ptr<HttpExchange> exchange_;
-    std::optional<AcceptedUpgrade> upgrade_;
+    AcceptedUpgrade upgrade_;
     Identity identity_;
 
     std::string output_;  // being sent

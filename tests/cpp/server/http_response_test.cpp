@@ -122,11 +122,12 @@ TEST(Response, IsStartedOnceAndFinishedOnce) {
 }
 
 TEST(Response, OfARefusalIsJsonAndCloses) {
-    EXPECT_EQ(undated(refusal_response(
-                  {426, "upgrade_required", "Say \"please\"!", {{"Upgrade", "websocket"}}})),
-              "HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\n"
-              "Content-Type: application/json\r\nContent-Length: 53\r\nConnection: Upgrade, close\r\n\r\n"
-              "{\"error\":\"Say \\\"please\\\"!\",\"code\":\"upgrade_required\"}");
+    EXPECT_EQ(
+        undated(refusal_response(
+            {426, "upgrade_required", "Say \"please\"!", {{"Upgrade", "websocket"}}})),
+        "HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\n"
+        "Content-Type: application/json\r\nContent-Length: 53\r\nConnection: Upgrade, close\r\n\r\n"
+        "{\"error\":\"Say \\\"please\\\"!\",\"code\":\"upgrade_required\"}");
     const auto head = refusal_response({404, "not_found", "No!"}, false);
     EXPECT_TRUE(head.ends_with("\r\n\r\n"));
 }
