@@ -61,6 +61,10 @@ def ratio(ours: list[float], theirs: list[float], less_is_better: bool) -> str:
     return f"{1 / quotient if less_is_better else quotient:.1f}"
 
 
+def shown(peer: str) -> str:
+    return "this server" if peer == "product" else peer
+
+
 def row(cells: list[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
@@ -83,7 +87,8 @@ def machine() -> str:
 
 def throughput_table(results: Results, peers: list[str]) -> None:
     others = [peer for peer in peers if peer != "product"]
-    print(row(["throughput", "unit", *peers, *(f"product / {peer}" for peer in others), "others"]))
+    heads = (f"this server / {peer}" for peer in others)
+    print(row(["throughput", "unit", *map(shown, peers), *heads, "others"]))
     print(row(["---", "---", *["---:"] * (len(peers) + len(others) + 1)]))
     for tag, (what, key, unit) in MEASURES.items():
         by_peer = {peer: values(results[tag, peer], key) for peer in peers}
@@ -107,8 +112,8 @@ def throughput_table(results: Results, peers: list[str]) -> None:
 
 def efficiency_table(results: Results, peers: list[str]) -> None:
     others = [peer for peer in peers if peer != "product"]
-    heads = (f"product / {peer}" for peer in others)
-    print(row(["for each second of the server's processor time", *peers, *heads]))
+    heads = (f"this server / {peer}" for peer in others)
+    print(row(["for each second of the server's processor time", *map(shown, peers), *heads]))
     print(row(["---", *["---:"] * (len(peers) + len(others))]))
     for tag, (what, key, _) in MEASURES.items():
         by_peer = {peer: efficiency(results[tag, peer], key) for peer in peers}
@@ -120,7 +125,7 @@ def efficiency_table(results: Results, peers: list[str]) -> None:
 
 
 def latency_table(results: Results, peers: list[str]) -> None:
-    print(row(["latency in ms, p50 / p99", *peers]))
+    print(row(["latency in ms, p50 / p99", *map(shown, peers)]))
     print(row(["---", *["---:"] * len(peers)]))
     for tag, (what, _, _) in MEASURES.items():
         cells = []
