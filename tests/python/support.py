@@ -25,6 +25,9 @@ FIXTURES = Path(__file__).parent / "fixtures"
 REPOSITORY = Path(__file__).parents[2]
 JAC = Path(sys.executable).parent / "jac"
 
+# Lines as they are printed; the threads' stacks when the process is aborted.
+DIAGNOSTICS = {"PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"}
+
 type Json = Any
 
 
@@ -140,7 +143,7 @@ class ServerProcess:
         self.process = subprocess.Popen(
             arguments,
             cwd=app.parent,
-            env={**(os.environ if env is None else env), "PYTHONUNBUFFERED": "1"},
+            env={**(os.environ if env is None else env), **DIAGNOSTICS},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -223,7 +226,7 @@ class ServerProcess:
         try:
             status = self.process.wait(scaled(15))
         except subprocess.TimeoutExpired:
-            self.kill()
+            self.kill(signal.SIGABRT)  # on which the fault handler prints where each thread is
             raise AssertionError(f"jac serve did not end after SIGTERM:\n{self.log()}") from None
         self._reader.join(scaled(5))
         assert not self._reader.is_alive(), "a process of the server's still holds its output"
@@ -231,10 +234,10 @@ class ServerProcess:
         self._status = status
         return status
 
-    def kill(self) -> None:
+    def kill(self, signal_number: int = signal.SIGKILL) -> None:
         """For a process that is beyond asking."""
         if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            os.killpg(self.process.pid, signal_number)
             self.process.wait()
         self._reader.join(scaled(5))
 
