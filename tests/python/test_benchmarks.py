@@ -1,0 +1,79 @@
+"""The benchmarks' own tools: the load generator gets what it asks for, and the tables hold it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import Serve
+from support import REPOSITORY, ServerProcess, scaled
+
+BENCHMARKS = REPOSITORY / "benchmarks"
+SHORT = ["--dur", "0.3", "--warm", "0.1", "--settle", "0"]
+
+
+@pytest.fixture(scope="module")
+def wsload() -> Path:
+    """Built once; built again only when a source is newer."""
+    subprocess.run([BENCHMARKS / "setup.sh", "epoll"], cwd=REPOSITORY, check=True)
+    return REPOSITORY / "build/bench/bin/wsload"
+
+
+@pytest.fixture(scope="module")
+def server(serve_module: Serve) -> ServerProcess:
+    return serve_module(
+        BENCHMARKS / "peers/jac_cloud_app.jac", message_rate=1_000_000, message_burst=1_000_000
+    )
+
+
+def load(wsload: Path, server: ServerProcess, *options: str) -> dict[str, Any]:
+    command = [str(wsload), "--port", str(server.port), "--pid", str(server.process.pid), *SHORT]
+    done = subprocess.run(
+        [*command, *options], capture_output=True, text=True, timeout=scaled(60), check=True
+    )
+    assert done.stderr == ""
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+@pytest.mark.parametrize("test", ["echo", "walker"])
+def test_every_request_is_answered_well(wsload: Path, server: ServerProcess, test: str) -> None:
+    result = load(wsload, server, "--test", test, "--n", "8", "--depth", "2")
+    assert result["msgs_s"] > 0
+    assert (result["bad"], result["dead"], result["connected"]) == (0, 0, 8)
+
+
+def test_every_subscriber_has_every_message(wsload: Path, server: ServerProcess) -> None:
+    result = load(wsload, server, "--test", "fanout", "--n", "50", "--timeline", "--dur", "1")
+    assert result["deliv_s"] > 0
+    assert (result["lost_windows"], result["closed_live"], result["live_subs"]) == (0, 0, 50)
+    assert 0 <= result["published"] - result["completed"] <= result["window"]
+
+
+def test_idle_connections_are_counted(wsload: Path, server: ServerProcess) -> None:
+    result = load(wsload, server, "--test", "idle", "--n", "100")
+    assert result["connected"] == 100
+    assert result["srv_fds"] >= 100
+
+
+def test_a_wrong_option_is_named(wsload: Path) -> None:
+    done = subprocess.run([wsload, "--windw", "1"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "wsload: unknown option --windw\n")
+
+
+def test_the_tables_show_what_was_measured(
+    wsload: Path, server: ServerProcess, tmp_path: Path
+) -> None:
+    results = tmp_path / "results.jsonl"
+    result = load(wsload, server, "--test", "echo", "--n", "64", "--label", "product")
+    results.write_text(json.dumps(result | {"tag": "echo64", "others": 3}) + "\n")
+    shown = subprocess.run(
+        [sys.executable, BENCHMARKS / "summary.py", results],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert f"| echo, 64 connections | messages/s | {result['msgs_s']:,} | 3 % |" in shown
