@@ -142,7 +142,10 @@ class _Parts:
     def _make(self, app: Path, settings: Settings, undo: ExitStack) -> None:
         data_dir = _data_dir(app, settings)
         self.interpreter = Interpreter(
-            data_dir, report_format=settings.report_format, debug=settings.debug
+            data_dir,
+            report_format=settings.report_format,
+            max_attempts=settings.walker_attempts,
+            debug=settings.debug,
         )
         undo.callback(self.interpreter.close)
         loaded = self.interpreter.load(app)

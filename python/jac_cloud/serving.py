@@ -1,5 +1,6 @@
 """Serving until a signal ends it: what `jac serve` does, and `jac_cloud.serve` from Python."""
 
+import gc
 import signal
 import sys
 import threading
@@ -27,6 +28,9 @@ def run(server: Server) -> None:
     """As `serve`, for a server that is not started yet."""
     with logging_to(None, server.settings.log_format, server.settings.debug):
         server.start()
+        # The app and its libraries stay: no collection need look at them again.
+        gc.collect()
+        gc.freeze()
         asked = _Signals()
         try:
             _announce(server)

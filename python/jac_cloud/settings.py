@@ -210,6 +210,12 @@ class Settings(BaseSettings):
         "Time a walker may take before its caller is answered `timeout`.",
         _seconds(zero="no limit"),
     )
+    walker_attempts: int = _walkers(
+        100,
+        "Times that a walker is run for one call while others keep changing the same data; then "
+        "its caller is answered `conflict`.",
+        Range(1, 10_000, "times"),
+    )
     report_format: Literal["jac", "cloud"] = _walkers(
         "jac",
         "How reports show nodes: as the interpreter does, or as older jac-cloud clients "
