@@ -79,6 +79,15 @@ def test_commands_are_there(document: Page) -> None:
                 check_command(document, command)
 
 
+def test_every_page_of_docs_can_be_found() -> None:
+    linked = {
+        (document.path.parent / link.partition("#")[0]).resolve()
+        for document in pages()
+        for link in document.links
+    }
+    assert [p.name for p in pages() if p.path not in linked and p.name != "README.md"] == []
+
+
 def test_the_protocol_page_lists_every_code() -> None:
     text = page("docs/protocol.md").path.read_text()
     cpp = REPOSITORY / "cpp"
