@@ -178,6 +178,7 @@ void HttpQueue::close() {
     {
         const std::lock_guard lock(mutex_);
         open_ = false;
+        clear_descriptor();
         left.swap(items_);
         requests_ = 0;
     }
@@ -209,11 +210,15 @@ void HttpQueue::put(Item item) {
     if (items_.size() == 1) eventfd_write(fd_, 1);
 }
 
+void HttpQueue::clear_descriptor() {
+    eventfd_t ignored = 0;
+    if (!items_.empty()) eventfd_read(fd_, &ignored);
+}
+
 std::vector<HttpQueue::Item> HttpQueue::take() {
     std::vector<Item> taken;
     const std::lock_guard lock(mutex_);
-    eventfd_t ignored = 0;
-    if (!items_.empty()) eventfd_read(fd_, &ignored);
+    clear_descriptor();
     taken.swap(items_);
     requests_ = 0;
     return taken;

@@ -169,6 +169,7 @@ class HttpQueue {
 
   private:
     void put(Item item);
+    void clear_descriptor();
 
     const std::size_t capacity_;
     int fd_ = -1;

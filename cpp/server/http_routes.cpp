@@ -168,8 +168,13 @@ bool HttpSession::read_body() {
 
 void HttpSession::fail_exchange(const Refusal& refusal) {
     const bool untouched = exchange_->close();
-    if (!untouched) return close();
-    refuse(refusal);
+    if (untouched) return refuse(refusal);
+    if (exchange_->request().http10) {
+        // There the end of the connection is the end of the body: only a reset says otherwise.
+        Error ignored;
+        socket_.set_option(boost::asio::socket_base::linger(true, 0), ignored);
+    }
+    close();
 }
 
 void HttpSession::on_wake() {

@@ -483,6 +483,16 @@ TEST(HttpSession, LeavesAHandlerTheTimeItNeeds) {
     EXPECT_EQ(body_of(client.response()), "done");
 }
 
+TEST(HttpSession, LeavesNothingToBeTakenWhenTheQueueIsClosed) {
+    HttpQueue queue;
+    queue.open();
+    queue.push_request(std::make_shared<HttpExchange>(HttpRequest{}, nullptr, [] {}));
+    pollfd ready{queue.fd(), POLLIN, 0};
+    EXPECT_EQ(::poll(&ready, 1, 0), 1);
+    queue.close();
+    EXPECT_EQ(::poll(&ready, 1, 0), 0);
+}
+
 TEST(HttpSession, SaysUnavailableWhenTheApplicationIsTooFarBehind) {
     HttpQueue queue(2);
     queue.open();
