@@ -14,7 +14,7 @@ namespace jac::cloud {
 // may answer after their shard has gone. One wake-up serves all that is put in until the shard
 // comes to it.
 class Mailbox final : public ShardPort, public std::enable_shared_from_this<Mailbox> {
-   public:
+  public:
     // `receive` is called on the shard's thread.
     Mailbox(boost::asio::io_context& io, std::function<void(const Delivery&)> receive)
         : io_(&io), receive_(std::move(receive)) {}
@@ -25,7 +25,7 @@ class Mailbox final : public ShardPort, public std::enable_shared_from_this<Mail
     // From now on everything is refused; what waits is dropped. Before the shard goes.
     void close();
 
-   private:
+  private:
     struct Letter {
         Delivery delivery;
         std::function<void()> task;  // empty: a delivery

@@ -17,7 +17,9 @@ Server::Server(Config config) : services_(std::move(config)) {
     }
 }
 
-Server::~Server() { stop(std::chrono::nanoseconds{0}); }
+Server::~Server() {
+    stop(std::chrono::nanoseconds{0});
+}
 
 void Server::start() {
     const std::lock_guard lock(life_);

@@ -16,10 +16,10 @@
 
 namespace jac::cloud {
 
-// The whole native server: a listener, its shards and their threads. start(), drain() and stop() are
-// for one owner; the rest is for any thread. Blocks nowhere but in stop().
+// The whole native server: a listener, its shards and their threads. start(), drain() and stop()
+// are for one owner; the rest is for any thread. Blocks nowhere but in stop().
 class Server {
-   public:
+  public:
     // Throws ConfigError.
     explicit Server(Config config);
     // Stops at once, if it was not stopped.
@@ -38,8 +38,8 @@ class Server {
     // New connections get 503, new events are not taken, those that run go on. Lanes give out what
     // they hold, then end.
     void drain();
-    // drain(), then flushes and closes everyone (1001) for up to `grace`, cuts the rest and joins the
-    // threads. Idempotent.
+    // drain(), then flushes and closes everyone (1001) for up to `grace`, cuts the rest and joins
+    // the threads. Idempotent.
     void stop(std::chrono::nanoseconds grace);
 
     Services& services() noexcept { return services_; }
@@ -48,7 +48,7 @@ class Server {
     // Figures of now, by name.
     std::vector<std::pair<std::string, std::uint64_t>> stats() const;
 
-   private:
+  private:
     void wait_until_idle(std::chrono::steady_clock::time_point deadline);
     template <class Ask>
     void on_each_shard(const Ask& ask);

@@ -24,12 +24,14 @@ Shard::Shard(unsigned index, Services& services)
       wheel_(sessions_.now),
       work_(boost::asio::make_work_guard(io_)),
       timer_(io_),
-      mailbox_(std::make_shared<Mailbox>(
-          io_, [this](const Delivery& delivery) { receive(delivery); })) {
+      mailbox_(
+          std::make_shared<Mailbox>(io_, [this](const Delivery& delivery) { receive(delivery); })) {
     sessions_.port = mailbox_;
 }
 
-Shard::~Shard() { mailbox_->close(); }
+Shard::~Shard() {
+    mailbox_->close();
+}
 
 void Shard::run() {
     // What a turn publishes leaves together at its end: Asio hands out the work of a turn one
@@ -144,9 +146,8 @@ void Shard::finish_some(std::vector<std::uint64_t> numbers) {
         if (found != websockets_.end()) found->second->finish();
     }
     if (numbers.empty()) return;
-    boost::asio::post(io_, [this, numbers = std::move(numbers)]() mutable {
-        finish_some(std::move(numbers));
-    });
+    boost::asio::post(
+        io_, [this, numbers = std::move(numbers)]() mutable { finish_some(std::move(numbers)); });
 }
 
 void Shard::abort_connections() {

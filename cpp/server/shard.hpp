@@ -25,7 +25,7 @@ class WebsocketConnection;
 // Anything with a socket that a shard has to end when the server stops. All on the shard's thread.
 // An HTTP session enters itself in its shard's connections() and leaves in its destructor.
 class Connection {
-   public:
+  public:
     virtual ~Connection() = default;
     // The server takes no new work: finish what runs.
     virtual void drain() = 0;
@@ -47,7 +47,7 @@ struct Upgrade {
 // One I/O thread: its own io_context, connections, hub and timers. Everything is for its own
 // thread, but for mailbox(), stop(), connection_count() and the counters.
 class Shard {
-   public:
+  public:
     Shard(unsigned index, Services& services);
     ~Shard();
     Shard(const Shard&) = delete;
@@ -92,7 +92,7 @@ class Shard {
     // Any thread: ends run() soon.
     void stop() { io_.stop(); }
 
-   private:
+  private:
     void receive(const Delivery& delivery);
     void flush_if_gathered();
     void arm_timer();

@@ -13,7 +13,7 @@ namespace jac::cloud {
 // Deadlines of many sessions for the price of one timer. An entry is never moved or taken out: who
 // fires asks whether it is still meant. Fires late by one tick at most. One thread's own.
 class TimerWheel {
-   public:
+  public:
     using TimePoint = std::chrono::steady_clock::time_point;
     static constexpr std::chrono::milliseconds tick{20};
 
@@ -55,7 +55,7 @@ class TimerWheel {
         if (empty()) now_ = floor(now);
     }
 
-   private:
+  private:
     static TimePoint floor(TimePoint time) {
         return TimePoint(time.time_since_epoch() / tick * tick);
     }

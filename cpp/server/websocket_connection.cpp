@@ -154,10 +154,10 @@ void WebsocketConnection::on_wheel(TimePoint due) {
 
 void WebsocketConnection::submit_walker(WalkerJob::Request request) {
     // Neither holds this object: an answer that comes too late finds nobody, and that is all.
-    auto done = [mailbox = shard_.mailbox(), &shard = shard_, number = number()](std::string reply) {
-        mailbox->post([&shard, number, reply = std::move(reply)] {
-            shard.answer_walker(number, reply);
-        });
+    auto done = [mailbox = shard_.mailbox(), &shard = shard_,
+                 number = number()](std::string reply) {
+        mailbox->post(
+            [&shard, number, reply = std::move(reply)] { shard.answer_walker(number, reply); });
     };
     shard_.services().walker_lane.push(WalkerJob(std::move(request), std::move(done)));
 }

@@ -12,7 +12,7 @@ namespace jac::cloud {
 class WebsocketConnection final : public Session,
                                   public Connection,
                                   public std::enable_shared_from_this<WebsocketConnection> {
-   public:
+  public:
     WebsocketConnection(Shard& shard, boost::asio::ip::tcp::socket socket, std::uint64_t number,
                         std::string client_id, std::string channel_id, const Identity& identity,
                         std::shared_ptr<void> ticket);
@@ -30,7 +30,7 @@ class WebsocketConnection final : public Session,
     void finish() override { close(CloseCode::going_away); }
     void abort() override;
 
-   private:
+  private:
     void submit_walker(WalkerJob::Request request) override;
     void submit_token(std::string token) override;
     void changed() override;

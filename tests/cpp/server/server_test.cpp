@@ -36,12 +36,12 @@ bool eventually(const std::function<bool()>& condition) {
 }
 
 class ServerTest : public testing::Test {
-   protected:
+  protected:
     // Answers walkers and token checks as an interpreter would, one thread each.
     void start(Config config = small_config()) {
         server_ = std::make_unique<Server>(std::move(config));
-        server_->set_walkers(std::make_shared<const WalkerTable>(
-            WalkerTable{{"open", false}, {"closed", true}}));
+        server_->set_walkers(
+            std::make_shared<const WalkerTable>(WalkerTable{{"open", false}, {"closed", true}}));
         server_->start();
         checker_ = std::thread([this] {
             while (auto check = server_->services().token_lane.take()) {

@@ -15,7 +15,7 @@ namespace jac::cloud::test {
 
 // A client of another make than the server: Boost.Beast's own WebSocket, blocking.
 class WsClient {
-   public:
+  public:
     explicit WsClient(std::uint16_t port, const std::string& target = "/websocket",
                       const std::string& authorization = {})
         : socket_(io_) {
@@ -56,7 +56,7 @@ class WsClient {
 
     boost::asio::ip::tcp::socket& socket() { return boost::beast::get_lowest_layer(socket_); }
 
-   private:
+  private:
     boost::asio::io_context io_;
     boost::beast::websocket::stream<boost::asio::ip::tcp::socket> socket_;
 };
