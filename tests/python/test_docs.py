@@ -108,6 +108,14 @@ def test_the_protocol_page_lists_every_code() -> None:
     assert [number for number in sorted(numbers) if f"| {number} |" not in text] == []
 
 
+def test_the_limits_are_settings() -> None:
+    limits = page("docs/protocol.md").path.read_text().partition("## Limits")[2]
+    rows = re.findall(r"^\|.*\| (`.*`) \|$", limits.partition("\n## ")[0], flags=re.MULTILINE)
+    names = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+    assert len(names) > 15
+    assert [name for name in names if name not in Settings.model_fields] == []
+
+
 @SERVED
 @pytest.mark.timeout(300)
 def test_the_page_does_what_it_says(document: Page, serve: Serve, tmp_path: Path) -> None:
