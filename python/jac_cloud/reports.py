@@ -33,8 +33,19 @@ def encode(value: Any, report_format: ReportFormat) -> bytes:
 
 
 def default_form(report_format: ReportFormat) -> Callable[[object], object]:
-    """What the native encoder calls for a value which is of no JSON type."""
-    return _FORMS[report_format]
+    """What the native encoder calls for a value which is of no JSON type.
+
+    TypeError for one that the interpreter shows by its address in memory only: nobody can use it.
+    """
+    form_of = _FORMS[report_format]
+
+    def form(value: object) -> object:
+        shown = form_of(value)
+        if isinstance(shown, str) and f"{id(value):#x}" in shown:
+            raise TypeError(f"a {type(value).__name__} has no form in JSON")
+        return shown
+
+    return form
 
 
 def root_id(root: object) -> str:

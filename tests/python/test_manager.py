@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import math
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from enum import Enum
 from typing import Any
 
@@ -18,8 +19,10 @@ from jac_cloud._native import (
     encode_json,
     format_node_id,
     parse_node_id,
+    set_json_default,
 )
 from jac_cloud.plugin import WEBSOCKET_MANAGER
+from jac_cloud.reports import default_form
 from native import ALICE, client, running
 
 
@@ -235,3 +238,17 @@ def test_a_second_server_in_one_process_is_refused() -> None:
     second = Server({"port": 0})
     with running(), pytest.raises(ListenError, match="another server runs in this process"):
         second.start()
+
+
+def test_other_types_are_encoded_as_the_interpreter_does_unless_all_it_has_is_an_address() -> None:
+    set_json_default(default_form("jac"))
+    try:
+        value = {"set": {1}, "bytes": b"a", "day": date(2026, 1, 2), "colour": Colour.RED}
+        encoded = b'{"set":"{1}","bytes":"b\'a\'","day":"2026-01-02","colour":"red"}'
+        assert encode_json(value) == encoded
+        with pytest.raises(TypeError, match=r"value\['a'\]\[0\]: "):
+            encode_json({"a": [object()]})
+        with pytest.raises(TypeError, match=r"value\['a'\]: "):
+            encode_json({"a": lambda: 1})
+    finally:
+        set_json_default(None)
