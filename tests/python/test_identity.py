@@ -5,11 +5,16 @@ import queue
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import httpx
+
+import jac_cloud
+from gates import gate
 from jac_cloud._native import CURRENT_UNIT, Server, Unit, WalkerEvent
 from jac_cloud.plugin import WEBSOCKET_MANAGER
 from native import ALICE, BOB, client, running
-from support import eventually_async
+from support import copy_app, eventually_async
 
 
 @contextmanager
@@ -86,3 +91,29 @@ async def test_a_connection_that_is_gone_is_nobodys() -> None:
         await one.close()
         await eventually_async(lambda: server.stats()["clients"] == 0)
         assert notify(unit, {"for": "alice"}) == 0
+
+
+async def new_user(server: jac_cloud.Server, name: str) -> str:
+    """A token of a user made for the test."""
+    account = {"email": f"{name}@example.com", "password": "correct horse"}
+    async with httpx.AsyncClient(base_url=server.address, trust_env=False) as http:
+        assert (await http.post("/user/register", json=account)).status_code == 201
+        return str((await http.post("/user/login", json=account)).json()["token"])
+
+
+async def test_a_walker_of_the_user_before_keeps_its_user_and_loses_its_connection(
+    tmp_path: Path,
+) -> None:
+    app = copy_app("lingering", tmp_path)
+    gate.reset()
+    with jac_cloud.Server(app, port=0, walker_timeout=0.2) as server:
+        alice, bob = await new_user(server, "alice"), await new_user(server, "bob")
+        one = await client(server, token=alice)
+        two = await client(server, token=alice)
+        reply = await one.ask({"type": "walker", "walker": "linger"})
+        assert reply["code"] == "timeout"
+        assert (await one.change_user(bob))["root_id"] != two.root_id
+        gate.open()
+        assert await two.receive() == {"for": "alice"}
+        await one.connection()
+        await two.connection()
