@@ -117,3 +117,5 @@ async def test_a_walker_of_the_user_before_keeps_its_user_and_loses_its_connecti
         assert await two.receive() == {"for": "alice"}
         await one.connection()
         await two.connection()
+        await one.close()
+        await two.close()
