@@ -73,6 +73,12 @@ class ServerTest : public testing::Test {
         return 0;
     }
 
+    // Has a client ask for a walker, and takes the job as a worker would.
+    WalkerJob job_of(WsClient& client) {
+        client.send(json{{"type", "walker"}, {"walker", "open"}, {"response", true}});
+        return server_->services().walker_lane.take().value();
+    }
+
     std::unique_ptr<Server> server_;
     std::thread checker_;
 };
@@ -162,13 +168,11 @@ TEST_F(ServerTest, ForgetsAClientThatDropsWhileItsWalkerRuns) {
     start();
     WsClient client(server_->port());
     client.receive();
-    client.send(json{{"type", "walker"}, {"walker", "open"}, {"response", true}});
-    auto job = server_->services().walker_lane.take();
-    ASSERT_TRUE(job);
+    auto job = job_of(client);
     client.drop();
     EXPECT_TRUE(eventually([this] { return stat("clients") == 0; }));
-    EXPECT_FALSE(job->request().origin.send(std::make_shared<const Message>("{}")));
-    job->finish("[]");
+    EXPECT_FALSE(job.request().origin.send(std::make_shared<const Message>("{}")));
+    job.finish("[]");
     EXPECT_TRUE(eventually([this] { return stat("connections") == 0; }));
 }
 
@@ -249,12 +253,10 @@ TEST_F(ServerTest, LetsAWalkerFinishWhileItDrains) {
     start();
     WsClient client(server_->port());
     client.receive();
-    client.send(json{{"type", "walker"}, {"walker", "open"}, {"response", true}});
-    auto job = server_->services().walker_lane.take();
-    ASSERT_TRUE(job);
+    auto job = job_of(client);
     server_->drain();
     EXPECT_FALSE(server_->services().walker_lane.take());
-    job->finish("[7]");
+    job.finish("[7]");
     EXPECT_EQ(client.receive()["reports"], json::parse("[7]"));
     std::thread stopping([this] { server_->stop(10s); });
     EXPECT_EQ(client.wait_for_close(), CloseCode::going_away);
@@ -265,12 +267,10 @@ TEST_F(ServerTest, AnswersThatComeAfterItsEndFindNobody) {
     start();
     WsClient client(server_->port());
     client.receive();
-    client.send(json{{"type", "walker"}, {"walker", "open"}, {"response", true}});
-    auto job = server_->services().walker_lane.take();
-    ASSERT_TRUE(job);
+    auto job = job_of(client);
     server_->stop(0s);
-    EXPECT_FALSE(job->request().origin.send(std::make_shared<const Message>("{}")));
-    job->finish("[]");
+    EXPECT_FALSE(job.request().origin.send(std::make_shared<const Message>("{}")));
+    job.finish("[]");
 }
 
 TEST_F(ServerTest, SaysWhichAddressIsTaken) {
