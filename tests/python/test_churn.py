@@ -1,6 +1,8 @@
 """Clients that come and go while walkers publish: nothing is lost, doubled or left behind."""
 
 import asyncio
+import gc
+import gc
 from pathlib import Path
 
 from jac_cloud import Server
@@ -14,8 +16,10 @@ WALKERS = 20
 MESSAGES_EACH = 100
 
 
-def open_files() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
+def open_files() -> set[str]:
+    """The descriptors of this process, less those that only wait to be collected."""
+    gc.collect()
+    return {file.name for file in Path("/proc/self/fd").iterdir()}
 
 
 async def test_stable_members_get_every_message_once_while_2000_others_come_and_go(
@@ -28,7 +32,7 @@ async def test_stable_members_get_every_message_once_while_2000_others_come_and_
     with Server(app, port=0, io_threads=2, outbox_bytes=1 << 24, message_rate=0) as server:
         await come_and_go(server)
     del server
-    assert open_files() == before
+    assert open_files() <= before
 
 
 async def come_and_go(server: Server) -> None:
