@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import gc
 from pathlib import Path
 
 from jac_cloud import Server
