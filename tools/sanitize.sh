@@ -5,7 +5,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 tools/system_packages.sh test || exit 1
 status=0
-export JAC_CLOUD_TEST_TIMEOUT_SCALE=${JAC_CLOUD_TEST_TIMEOUT_SCALE:-10}
+export TEST_TIMEOUT_SCALE=${TEST_TIMEOUT_SCALE:-10}
 export UBSAN_OPTIONS=print_stacktrace=1
 
 for preset in asan tsan; do

@@ -20,7 +20,7 @@ from urllib.parse import quote
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
-TIMEOUT_SCALE = float(os.environ.get("JAC_CLOUD_TEST_TIMEOUT_SCALE", "1"))
+TIMEOUT_SCALE = float(os.environ.get("TEST_TIMEOUT_SCALE", "1"))
 FIXTURES = Path(__file__).parent / "fixtures"
 REPOSITORY = Path(__file__).parents[2]
 JAC = Path(sys.executable).parent / "jac"
@@ -32,7 +32,7 @@ type Json = Any
 
 
 def scaled(seconds: float) -> float:
-    """A time limit as this build needs it: JAC_CLOUD_TEST_TIMEOUT_SCALE times as long."""
+    """A time limit as this build needs it: TEST_TIMEOUT_SCALE times as long."""
     return seconds * TIMEOUT_SCALE
 
 
