@@ -78,10 +78,18 @@ UNDEFINED = "/cpp/protocol/frame.cpp:7:3: runtime error: shift exponent 64 is to
         (LEAK.format(where="PyObject_Malloc Objects/obmalloc.c:1"), 0),
         (LEAK.format(where="jac::cloud::Hub::join() /src/cpp/pubsub/hub.cpp:12"), 1),
         (LEAK.format(where="(/src/build/asan/python/jac_cloud/_native.so+0x12)"), 1),
+        (LEAK.format(where="pybind11_exec__native /src/cpp/bindings/module.cpp:3"), 0),
         (ERROR, 1),
         (UNDEFINED, 1),
     ],
-    ids=["python's leak", "our leak", "our leak without lines", "error", "undefined"],
+    ids=[
+        "python's leak",
+        "our leak",
+        "our leak without lines",
+        "the module's own",
+        "error",
+        "undefined",
+    ],
 )
 def test_a_report_counts_when_it_is_ours_or_an_error(
     report: str, findings: int, tmp_path: Path
