@@ -19,7 +19,7 @@ from websockets.sync.client import ClientConnection, connect
 from conftest import Serve
 from jac_cloud.settings import Settings, flag, load
 from markdown_pages import Page, Snippet, page, pages
-from support import JAC, REPOSITORY, ServerProcess, eventually, scaled
+from support import JAC, REPOSITORY, ServerProcess, eventually, scaled, without_sanitizer
 
 ALL = pytest.mark.parametrize("document", pages(), ids=lambda document: document.name)
 LANGUAGES = {"jac", "js", "json", "mermaid", "python", "sh", "text", "toml"}
@@ -168,7 +168,11 @@ def check_command(document: Page, words: list[str]) -> None:
     program, *arguments = words
     if program == "make":
         targets = subprocess.run(
-            ["make", "--dry-run", *arguments], cwd=REPOSITORY, capture_output=True, text=True
+            ["make", "--dry-run", *arguments],
+            cwd=REPOSITORY,
+            env=without_sanitizer(os.environ),
+            capture_output=True,
+            text=True,
         )
         assert targets.returncode == 0, targets.stderr
     elif program.rpartition("/")[2] == "jac" and arguments[:1] == ["serve"]:
@@ -211,7 +215,11 @@ def running(folder: Path, text: str, kind: str) -> Iterator[list[str]]:
     """The lines that a program prints, as they come, while it runs."""
     lines: list[str] = []
     process = subprocess.Popen(
-        program_line(folder, text, kind), cwd=folder, stdout=subprocess.PIPE, text=True
+        program_line(folder, text, kind),
+        cwd=folder,
+        env=without_sanitizer(os.environ),
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout is not None
     output = process.stdout
@@ -276,7 +284,12 @@ class Reader:
     def check_output(self, snippet: Snippet, command: list[str]) -> None:
         where = f"{self.document.name}:{snippet.line}"
         done = subprocess.run(
-            command, cwd=self.folder, capture_output=True, text=True, timeout=scaled(60)
+            command,
+            cwd=self.folder,
+            env=without_sanitizer(os.environ),
+            capture_output=True,
+            text=True,
+            timeout=scaled(60),
         )
         assert done.returncode == 0, f"{where}:\n{done.stdout}{done.stderr}"
         shown = self.document.output_of(snippet)
