@@ -21,6 +21,7 @@ class WriteConflict(Exception):
 
     def __init__(self, anchor: UUID | str) -> None:
         super().__init__(f"{anchor} has been changed by another unit of work")
+        self.anchor = str(anchor)
 
 
 @dataclass(slots=True)

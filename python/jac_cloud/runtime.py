@@ -32,6 +32,7 @@ from jac_cloud.loading import importable, load_module
 from jac_cloud.memory import UnitMemory
 from jac_cloud.specs import EntryType
 from jac_cloud.store import GraphStore
+from jac_cloud.turns import Turns
 from jac_cloud.unit import (
     PUBLIC_ROOT,
     SYSTEM_ROOT,
@@ -46,7 +47,8 @@ __all__ = ["Caller", "Deadline", "Interpreter"]
 
 logger = logging.getLogger("jac_cloud.walker")
 
-# A replay waits up to this many seconds for each that went before it, 64 times that at most.
+# A replay whose turn has not come waits up to this many seconds for each that went before it, 64
+# times that at most.
 _BACKOFF_SECONDS = 0.0005
 _BACKOFF_STEPS = 64
 # A user's root id shows as 24 hex digits.
@@ -82,6 +84,7 @@ class Interpreter:
         self.walkers: dict[str, WalkerSpec] = {}
         self._report_format = report_format
         self._max_attempts = max_attempts
+        self._turns = Turns()
         self._debug = debug
         self._closing = contextlib.ExitStack()
         self._store = GraphStore(data_dir / "graph.db")
@@ -137,30 +140,33 @@ class Interpreter:
         if node is not None and spec.entry_type is EntryType.ROOT:
             problem = "This walker runs on the caller's root"
             raise InvalidInput([{"type": "entry_type", "loc": ["node"], "msg": problem}])
-        for attempt in range(self._max_attempts):
-            if deadline is not None:
-                deadline.check()
-            _back_off(attempt)
-            unit = new_unit()
-            run = _Run(self._store, self._report_format, spec, inputs, caller, node, deadline)
-            try:
-                result = contextvars.copy_context().run(run.attempt, unit)
-            except WriteConflict:
-                unit.discard()
+        with contextlib.ExitStack() as turn:
+            for attempt in range(self._max_attempts):
                 if deadline is not None:
-                    deadline.run_again()
-                continue
-            except WalkerError:
-                unit.discard()
-                raise
-            except BaseException as error:  # noqa: BLE001 - SystemExit ends the walker only
-                unit.discard()
-                failure = self._failed(spec, error)
-            else:
-                unit.commit()
-                return result
-            # Not in the handler: the walker's frames must not live on in the failure's context.
-            raise failure
+                    deadline.check()
+                unit = new_unit()
+                run = _Run(self._store, self._report_format, spec, inputs, caller, node, deadline)
+                try:
+                    result = contextvars.copy_context().run(run.attempt, unit)
+                except WriteConflict as conflict:
+                    unit.discard()
+                    if deadline is not None:
+                        deadline.run_again()
+                    turn.close()
+                    if not turn.enter_context(self._turns.of(conflict.anchor)):
+                        _back_off(attempt)
+                    continue
+                except WalkerError:
+                    unit.discard()
+                    raise
+                except BaseException as error:  # noqa: BLE001 - SystemExit ends the walker only
+                    unit.discard()
+                    failure = self._failed(spec, error)
+                else:
+                    unit.commit()
+                    return result
+                # Not in the handler: the walker's frames must not live on in the failure's context.
+                raise failure
         logger.warning("conflict: replays used up", extra={"walker": spec.name})
         raise Conflict
 
@@ -254,9 +260,8 @@ class _WhileServing:
 
 
 def _back_off(attempt: int) -> None:
-    if attempt:
-        most = _BACKOFF_SECONDS * min(attempt, _BACKOFF_STEPS)
-        time.sleep(random.random() * most)  # noqa: S311 - no secret
+    most = _BACKOFF_SECONDS * min(attempt + 1, _BACKOFF_STEPS)
+    time.sleep(random.random() * most)  # noqa: S311 - no secret
 
 
 def _message(error: BaseException) -> str:
