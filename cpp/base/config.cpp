@@ -43,7 +43,8 @@ void Config::validate() const {
     check_range("message_rate", message_rate, 0.001, 1e9, "messages a second", true);
     check_range("message_burst", message_burst, 1.0, 1e9, "messages");
     check_range("message_timeout", message_timeout, 0.01, day, "seconds", true);
-    check_range("outbox_bytes", outbox_bytes, kib, gib, "bytes");
+    // The least holds a handshake's answer and the connection frame of the longest channel id.
+    check_range("outbox_bytes", outbox_bytes, 4 * kib, gib, "bytes");
     check_range("ping_interval", ping_interval, 0.01, day, "seconds", true);
     check_range("pong_timeout", pong_timeout, 0.01, day, "seconds");
     check_range("handshake_timeout", handshake_timeout, 0.01, day, "seconds");

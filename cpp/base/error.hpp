@@ -25,7 +25,7 @@ inline std::error_code make_error_code(Errc code) noexcept {
 }
 
 // A setting with a value that is not allowed. what() is one line for an operator:
-// "outbox_bytes: 12 is not allowed, 1024 to 1073741824 bytes".
+// "outbox_bytes: 12 is not allowed, 4096 to 1073741824 bytes".
 class ConfigError : public std::runtime_error {
   public:
     ConfigError(std::string field, const std::string& problem)

@@ -39,7 +39,7 @@ TEST(Config, NamesTheFieldThatIsOutOfItsRange) {
     EXPECT_EQ(refused([](Config& c) { c.message_rate = -1; }), "message_rate");
     EXPECT_EQ(refused([](Config& c) { c.message_burst = 0; }), "message_burst");
     EXPECT_EQ(refused([](Config& c) { c.message_timeout = 0.001; }), "message_timeout");
-    EXPECT_EQ(refused([](Config& c) { c.outbox_bytes = 12; }), "outbox_bytes");
+    EXPECT_EQ(refused([](Config& c) { c.outbox_bytes = 4095; }), "outbox_bytes");
     EXPECT_EQ(refused([](Config& c) { c.ping_interval = 1e9; }), "ping_interval");
     EXPECT_EQ(refused([](Config& c) { c.pong_timeout = 0; }), "pong_timeout");
     EXPECT_EQ(refused([](Config& c) { c.handshake_timeout = 0; }), "handshake_timeout");
@@ -52,7 +52,7 @@ TEST(Config, TakesTheEndsOfItsRanges) {
     EXPECT_EQ(refused([](Config& c) { c.io_threads = 64; }), "");
     EXPECT_EQ(refused([](Config& c) { c.max_message_bytes = 125; }), "");
     EXPECT_EQ(refused([](Config& c) { c.max_json_depth = 2; }), "");
-    EXPECT_EQ(refused([](Config& c) { c.outbox_bytes = 1024; }), "");
+    EXPECT_EQ(refused([](Config& c) { c.outbox_bytes = 4096; }), "");
     EXPECT_EQ(refused([](Config& c) { c.ping_interval = 86400; }), "");
 }
 
@@ -79,7 +79,7 @@ TEST(Config, SaysTheRangeWithItsUnit) {
         config.validate();
         FAIL() << "12 bytes were taken";
     } catch (const ConfigError& error) {
-        EXPECT_STREQ(error.what(), "outbox_bytes: 12 is not allowed, 1024 to 1073741824 bytes");
+        EXPECT_STREQ(error.what(), "outbox_bytes: 12 is not allowed, 4096 to 1073741824 bytes");
     }
 }
 

@@ -369,6 +369,14 @@ TEST_F(SessionTest, ClosesASlowConsumerWith4503AndNobodyElse) {
     EXPECT_EQ(frames.back().payload, close_payload(CloseCode::slow_consumer));
 }
 
+TEST_F(SessionTest, OpensWithTheLongestChannelIdAndTheSmallestOutbox) {
+    config_.outbox_bytes = 4096;
+    config_.validate();
+    auto& session = open(std::string(255, '\x01'));  // each is six bytes of JSON
+    EXPECT_EQ(context_.counters.slow_consumers.value(), 0U);
+    EXPECT_EQ(ask(session, connection_event).size(), 1U);
+}
+
 TEST_F(SessionTest, EndsASlowConsumerThatNeverReads) {
     config_.outbox_bytes = 4096;
     auto& slow = open("red");
