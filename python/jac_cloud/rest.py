@@ -11,7 +11,9 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from jac_cloud import refusals
+from jac_cloud.app_info import AppInfo
 from jac_cloud.auth import Tokens
+from jac_cloud.openapi import install_openapi
 from jac_cloud.runtime import Interpreter
 from jac_cloud.settings import Settings
 from jac_cloud.threads import DaemonPool
@@ -36,10 +38,20 @@ def create_app(
     tokens: Tokens,
     settings: Settings,
     pools: Pools,
+    info: AppInfo,
     static: Path | None = None,
 ) -> FastAPI:
     """The application. `static` is a folder to serve where no route matches, None for none."""
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(
+        title=info.title,
+        version=info.version,
+        description=info.description,
+        openapi_url="/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    install_openapi(app)
     refusals.install(app, debug=settings.debug)
     app.include_router(user_routes(interpreter, users, tokens, settings, pools.hashes))
     app.include_router(walker_routes(interpreter, walkers, users, tokens, settings, pools.walkers))

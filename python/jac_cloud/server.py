@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from jac_cloud import app_info
 from jac_cloud._native import Server as NativeServer
 from jac_cloud.asgi import AsgiBridge
 from jac_cloud.auth import Tokens, kept_secret
@@ -183,6 +184,7 @@ class _Parts:
             tokens,
             settings,
             self.pools,
+            app_info.read(app),
             static if settings.static and static.is_dir() else None,
         )
         self.bridge = AsgiBridge(self.native, application)
