@@ -139,9 +139,8 @@ class ServerProcess:
         self.app = app
         self._lines: list[str] = []
         self._status: int | None = None
-        arguments = [str(jac), "serve", app.name, *flags({"port": 0, **settings})]
         self.process = subprocess.Popen(
-            arguments,
+            bound([str(jac), "serve", app.name, *flags({"port": 0, **settings})]),
             cwd=app.parent,
             env={**(os.environ if env is None else env), **DIAGNOSTICS},
             stdin=subprocess.DEVNULL,
@@ -240,6 +239,17 @@ class ServerProcess:
             os.killpg(self.process.pid, signal_number)
             self.process.wait()
         self._reader.join(scaled(5))
+
+
+def bound(command: list[str]) -> list[str]:
+    """The command as one that is killed when these tests are: a killed pytest cleans nothing up.
+
+    Linux ties it to the thread that starts it, so that has to be the one which lives longest.
+    """
+    assert threading.current_thread() is threading.main_thread()
+    setpriv = shutil.which("setpriv")
+    assert setpriv is not None, "setpriv is a part of util-linux, which every Linux has"
+    return [setpriv, "--pdeathsig", "KILL", "--", *command]
 
 
 def without_sanitizer(environment: Mapping[str, str]) -> dict[str, str]:

@@ -19,7 +19,7 @@ from websockets.sync.client import ClientConnection, connect
 from conftest import Serve
 from jac_cloud.settings import Settings, flag, load
 from markdown_pages import Page, Snippet, page, pages
-from support import JAC, REPOSITORY, ServerProcess, eventually, scaled, without_sanitizer
+from support import JAC, REPOSITORY, ServerProcess, bound, eventually, scaled, without_sanitizer
 
 ALL = pytest.mark.parametrize("document", pages(), ids=lambda document: document.name)
 LANGUAGES = {"jac", "js", "json", "mermaid", "python", "sh", "text", "toml"}
@@ -215,7 +215,7 @@ def running(folder: Path, text: str, kind: str) -> Iterator[list[str]]:
     """The lines that a program prints, as they come, while it runs."""
     lines: list[str] = []
     process = subprocess.Popen(
-        program_line(folder, text, kind),
+        bound(program_line(folder, text, kind)),
         cwd=folder,
         env=without_sanitizer(os.environ),
         stdout=subprocess.PIPE,

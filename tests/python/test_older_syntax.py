@@ -14,7 +14,7 @@ import pytest
 import jac_cloud
 from in_process import App, loaded_text
 from jac_cloud._native import format_node_id
-from support import JAC, eventually, scaled
+from support import JAC, bound, eventually, scaled
 
 GUIDE = """
 import from jac_cloud.plugin {WEBSOCKET_MANAGER as socket}
@@ -221,7 +221,7 @@ def jac_start(folder: Path, port: int, installed: bool) -> str:
     app.parent.mkdir(parents=True)
     app.write_text(OTHERS)
     server = subprocess.Popen(
-        [sys.executable, "-c", START, str(port)],
+        bound([sys.executable, "-c", START, str(port)]),
         cwd=app.parent,
         env=environment(app.parent, installed),
         stdout=subprocess.PIPE,
