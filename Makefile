@@ -39,5 +39,6 @@ bench: build
 	@benchmarks/run.sh
 
 clean:
-	rm -rf build dist .venv .pytest_cache .mypy_cache .ruff_cache python/jac_cloud/_native*.so tests/node/node_modules
+	rm -rf build dist .venv .pytest_cache .mypy_cache .ruff_cache python/jac_cloud/_native*.so \
+		python/jac_cloud/pages/*/vendor tests/node/node_modules
 	find python tests tools cmake examples -name __pycache__ -type d -prune -exec rm -rf {} +

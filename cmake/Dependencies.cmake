@@ -1,4 +1,4 @@
-# Python, and the header libraries that come as Python packages. They are asked for by running Python itself, because under
+# Python, and the libraries that come as Python packages: headers, and the scripts of pages. They are asked for by running Python itself, because under
 # pip's build isolation they live in an overlay that no fixed path names.
 find_package(Python 3.12 QUIET COMPONENTS Interpreter Development.Module)
 if(NOT Python_Interpreter_FOUND)
@@ -10,15 +10,15 @@ if(NOT Python_Development.Module_FOUND)
 endif()
 
 execute_process(
-    COMMAND ${Python_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/header_packages.py
-    OUTPUT_VARIABLE JAC_CLOUD_HEADERS
-    ERROR_VARIABLE JAC_CLOUD_HEADERS_ERROR
-    RESULT_VARIABLE JAC_CLOUD_HEADERS_RESULT
+    COMMAND ${Python_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/build_packages.py
+    OUTPUT_VARIABLE JAC_CLOUD_PACKAGES
+    ERROR_VARIABLE JAC_CLOUD_PACKAGES_ERROR
+    RESULT_VARIABLE JAC_CLOUD_PACKAGES_RESULT
     OUTPUT_STRIP_TRAILING_WHITESPACE)
-if(NOT JAC_CLOUD_HEADERS_RESULT EQUAL 0)
-    message(FATAL_ERROR "${JAC_CLOUD_HEADERS_ERROR}")
+if(NOT JAC_CLOUD_PACKAGES_RESULT EQUAL 0)
+    message(FATAL_ERROR "${JAC_CLOUD_PACKAGES_ERROR}")
 endif()
-list(POP_FRONT JAC_CLOUD_HEADERS BOOST_INCLUDE JSON_INCLUDE FMT_INCLUDE PYBIND11_CMAKE)
+list(POP_FRONT JAC_CLOUD_PACKAGES BOOST_INCLUDE JSON_INCLUDE FMT_INCLUDE PYBIND11_CMAKE PAGES_STATIC)
 
 function(add_header_library name include)
     add_library(${name} INTERFACE)
@@ -32,3 +32,8 @@ add_header_library(jac_json ${JSON_INCLUDE})
 
 set(PYBIND11_FINDPYTHON ON)
 find_package(pybind11 3.0 CONFIG REQUIRED PATHS ${PYBIND11_CMAKE} NO_DEFAULT_PATH)
+
+# Swagger UI and ReDoc with their licences, beside our pages that show them: in the wheel, from no other host.
+set(pages jac_cloud/pages)
+install(DIRECTORY ${PAGES_STATIC}/swagger/ DESTINATION ${pages}/docs/vendor COMPONENT python)
+install(DIRECTORY ${PAGES_STATIC}/redoc/ DESTINATION ${pages}/redoc/vendor COMPONENT python)

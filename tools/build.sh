@@ -14,7 +14,8 @@ if [ "${2:-}" = module ]; then
     if [ "$preset" != release ]; then
         target=build/$preset/python
         mkdir -p "$target/jac_cloud"
-        ln -sf "$PWD"/python/jac_cloud/*.py* "$target/jac_cloud/"
+        find "$PWD/python/jac_cloud" -mindepth 1 -maxdepth 1 ! -name '*.so' ! -name __pycache__ \
+            -exec ln -sfn -t "$target/jac_cloud/" {} +
     fi
     cmake --install "build/$preset" --component python --prefix "$target" >/dev/null
 fi

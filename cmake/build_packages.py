@@ -1,4 +1,4 @@
-"""Prints where the C++ dependencies that come as Python packages are, as a CMake list."""
+"""Prints where the libraries that come as Python packages are, as a CMake list."""
 
 import sys
 import sysconfig
@@ -26,5 +26,6 @@ folders = [
     package_dir("nlohmann_json", "nlohmann-json") / "include",
     fmt_include(),
     package_dir("pybind11", "pybind11") / "share" / "cmake" / "pybind11",
+    package_dir("fastapi_standalone_docs", "fastapi-standalone-docs") / "static",
 ]
 print(";".join(folder.as_posix() for folder in folders))

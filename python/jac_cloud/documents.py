@@ -1,0 +1,65 @@
+"""The documents of an app and the pages that show them, all from this server alone:
+`/openapi.json`, `/asyncapi.json`, `/docs`, `/redoc` and `/console`.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from fastapi import APIRouter, Request, Response
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+_PAGES: Final = Path(__file__).parent / "pages"
+
+# Scripts and requests of this server only; no page of another may hold ours in a frame.
+_POLICY: Final = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self' data:",
+    "font-src": "'self'",
+    "connect-src": "'self'",
+    "base-uri": "'none'",
+    "form-action": "'none'",
+    "frame-ancestors": "'none'",
+}
+# ReDoc searches in a worker that it makes of its own script. It makes style elements: those of
+# styled-components are empty (a script adds the rules), and one has the text of the second hash.
+REDOC_POLICY: Final = {
+    "style-src": "'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' "
+    "'sha256-QMIg+bpjm3JdElJ388KYke01izlUW0UoNOeKjpMxdgc='",
+    "worker-src": "blob:",
+}
+_HEADERS: Final = {
+    # Looked at again each time, by its tag: another version of this server has other files.
+    "Cache-Control": "no-cache",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def page_routes(name: str, policy: Mapping[str, str] | None = None) -> APIRouter:
+    """`/NAME` and its files under `/NAME/`. `policy` has what differs from the usual one."""
+    folder = _PAGES / name
+    files = {path.name: path for path in (*folder.rglob("*.*"), _PAGES / "icon.svg")}
+    statics = StaticFiles()
+    headers = _HEADERS | {"Content-Security-Policy": _joined(_POLICY | dict(policy or {}))}
+    router = APIRouter(include_in_schema=False)
+
+    @router.api_route(f"/{name}", methods=["GET", "HEAD"])
+    @router.api_route(f"/{name}/{{file}}", methods=["GET", "HEAD"])
+    def page(request: Request, file: str = "index.html") -> Response:
+        path = files.get(file)
+        if path is None:
+            raise HTTPException(404)
+        response = statics.file_response(path, path.stat(), request.scope)
+        response.headers.update(headers)
+        return response
+
+    return router
+
+
+def _joined(policy: Mapping[str, str]) -> str:
+    return "; ".join(f"{directive} {sources}" for directive, sources in policy.items())
