@@ -1,33 +1,19 @@
 #!/usr/bin/env bash
 # Makes .venv with everything that building, testing and checking need. Does nothing when it is up to date.
-# PYTHON=... picks the interpreter (3.12 or 3.13); else the first one found.
+# PYTHON=... picks the interpreter (3.12 or 3.13); else .venv keeps its own, or gets the first one found.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-supported() {
-    "$1" -c 'import sys; sys.exit(not (3, 12) <= sys.version_info < (3, 14))' >/dev/null 2>&1
-}
+stamp=.venv/.made-from
+wanted=$(cat pyproject.toml tools/constraints.txt tools/env.sh | sha256sum)
+if [ "$(cat $stamp 2>/dev/null)" = "$wanted" ] && .venv/bin/python -c '' 2>/dev/null; then exit 0; fi
 
-find_python() {
-    local candidate
-    for candidate in ${PYTHON:-python3.12 python3.13 python3 "$HOME"/.pyenv/versions/3.1[23].*/bin/python}; do
-        if supported "$candidate"; then
-            echo "$candidate"
-            return
-        fi
-    done
+if ! python=$(tools/find_python.sh); then
     echo "Python 3.12 or 3.13 was not found. Install one, for example:" >&2
     echo "    sudo apt-get install python3.12 python3.12-dev python3.12-venv    (or: pyenv install 3.12)" >&2
     exit 1
-}
-
-stamp=.venv/.made-from
-wanted=$(cat pyproject.toml tools/constraints.txt tools/env.sh | sha256sum)
-if [ "$(cat $stamp 2>/dev/null)" = "$wanted" ] && supported .venv/bin/python; then exit 0; fi
-
-# The environment keeps its interpreter unless another one is asked for.
-if [ -n "${PYTHON:-}" ] || ! supported .venv/bin/python; then
-    python=$(find_python)
+fi
+if [ "$python" != .venv/bin/python ]; then
     echo "Making .venv with $("$python" --version)"
     "$python" -m venv --clear .venv
 fi
