@@ -43,6 +43,8 @@ if [ "${1:-build}" = test ]; then
     need_command chromium chromium
     need_command node nodejs
     need_command npm npm
+    # Outside of PATH in Debian: each version has a folder of its own.
+    [ -n "$(compgen -G '/usr/lib/postgresql/*/bin/initdb')" ] || need_command initdb postgresql
 fi
 # Only makes rebuilding quick, so it is not asked of those who cannot install it here.
 if root; then need_command ccache ccache; fi
