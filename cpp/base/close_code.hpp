@@ -13,7 +13,7 @@ enum class CloseCode : std::uint16_t {
     protocol_error = 1002,
     unsupported_data = 1003,
     no_status = 1005,  // never sent: the peer's close frame was empty
-    invalid_utf8 = 1007,
+    invalid_payload = 1007,
     message_too_big = 1009,
     token_revoked = 4401,
     not_responding = 4408,
@@ -32,7 +32,7 @@ inline constexpr std::array<CloseCodeInfo, 10> close_codes{{
     {CloseCode::going_away, "server draining", true},
     {CloseCode::protocol_error, "protocol error", false},
     {CloseCode::unsupported_data, "unsupported data", false},
-    {CloseCode::invalid_utf8, "text is not UTF-8", false},
+    {CloseCode::invalid_payload, "text is not UTF-8, or not compressed well", false},
     {CloseCode::message_too_big, "message too big", false},
     {CloseCode::token_revoked, "token expired or revoked", true},
     {CloseCode::not_responding, "no pong in time or handshake idle", true},

@@ -44,6 +44,7 @@ void Config::validate() const {
     check_range("message_burst", message_burst, 1.0, 1e9, "messages");
     check_range("message_timeout", message_timeout, 0.01, day, "seconds", true);
     // The least holds a handshake's answer and the connection frame of the longest channel id.
+    check_range("deflate_min_bytes", deflate_min_bytes, std::size_t{1}, gib, "bytes");
     check_range("outbox_bytes", outbox_bytes, 4 * kib, gib, "bytes");
     check_range("ping_interval", ping_interval, 0.01, day, "seconds", true);
     check_range("pong_timeout", pong_timeout, 0.01, day, "seconds");

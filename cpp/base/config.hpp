@@ -27,7 +27,9 @@ struct Config {
     unsigned held_events = 64;  // behind a running walker, then reading pauses
     double message_rate = 100;  // messages a second; 0: no limit
     double message_burst = 200;
-    double message_timeout = 60;  // first to last fragment; 0: no limit
+    double message_timeout = 60;           // first to last fragment; 0: no limit
+    bool permessage_deflate = false;       // RFC 7692, for clients that offer it
+    std::size_t deflate_min_bytes = 1024;  // shorter messages are sent plain
     ClientEvents client_events = ClientEvents::anyone;
     std::vector<std::string> allowed_origins;
 

@@ -68,6 +68,9 @@ Config read_config(const py::dict& settings) {
          [&](auto&, auto value) {
              config.allowed_origins = value.template cast<std::vector<std::string>>();
          }},
+        {"permessage_deflate",
+         [&](auto&, auto value) { config.permessage_deflate = value.template cast<bool>(); }},
+        {"deflate_min_bytes", number(config.deflate_min_bytes)},
         {"outbox_bytes", number(config.outbox_bytes)},
         {"ping_interval", number(config.ping_interval)},
         {"pong_timeout", number(config.pong_timeout)},

@@ -2,9 +2,10 @@
 
 namespace jac::cloud {
 
-FrameHeader::FrameHeader(Opcode opcode, std::size_t payload_size) {
+FrameHeader::FrameHeader(Opcode opcode, std::size_t payload_size, Encoding encoding) {
     constexpr unsigned final_fragment = 0x80;
-    bytes_[0] = static_cast<char>(final_fragment | static_cast<unsigned>(opcode));
+    const unsigned rsv1 = encoding == Encoding::deflated ? 0x40 : 0;  // RFC 7692 section 6
+    bytes_[0] = static_cast<char>(final_fragment | rsv1 | static_cast<unsigned>(opcode));
     std::size_t length_bytes = 0;
     if (payload_size < 126) {
         bytes_[1] = static_cast<char>(payload_size);

@@ -26,10 +26,12 @@ constexpr bool is_control(Opcode opcode) {
 
 inline constexpr std::size_t max_control_payload = 125;
 
+enum class Encoding : std::uint8_t { plain, deflated };
+
 // The header of a whole, unmasked frame, as servers send it.
 class FrameHeader {
   public:
-    FrameHeader(Opcode opcode, std::size_t payload_size);
+    FrameHeader(Opcode opcode, std::size_t payload_size, Encoding encoding = Encoding::plain);
     std::string_view view() const noexcept { return {bytes_.data(), size_}; }
 
   private:

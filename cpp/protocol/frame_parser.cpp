@@ -70,7 +70,8 @@ std::optional<CloseCode> FrameParser::read_header() {
     const auto first = static_cast<unsigned char>(header_[0]);
     const auto second = static_cast<unsigned char>(header_[1]);
     final_ = (first & 0x80) != 0;
-    if ((first & 0x70) != 0) return CloseCode::protocol_error;   // no extension was agreed on
+    if ((first & 0x30) != 0) return CloseCode::protocol_error;  // no extension uses these
+    const bool rsv1 = (first & 0x40) != 0;
     if ((second & 0x80) == 0) return CloseCode::protocol_error;  // section 5.1: clients mask
     opcode_ = static_cast<Opcode>(first & 0x0F);
 
@@ -85,6 +86,10 @@ std::optional<CloseCode> FrameParser::read_header() {
     if (shorter_would_do || length >> 63 != 0) return CloseCode::protocol_error;
     std::copy_n(header_.begin() + 2 + static_cast<std::ptrdiff_t>(extended), 4, mask_.begin());
 
+    // RFC 7692 section 6: on the first frame of a message alone, where it was agreed on.
+    const bool starts_message = opcode_ == Opcode::text || opcode_ == Opcode::binary;
+    if (rsv1 && (inflater_ == nullptr || !starts_message)) return CloseCode::protocol_error;
+
     switch (opcode_) {
         case Opcode::close:
         case Opcode::ping:
@@ -96,6 +101,7 @@ std::optional<CloseCode> FrameParser::read_header() {
             if (fragmented_) return CloseCode::protocol_error;
             message_opcode_ = opcode_;
             message_size_ = length;
+            deflated_ = rsv1;
             utf8_.reset();
             break;
         case Opcode::continuation:
@@ -105,8 +111,7 @@ std::optional<CloseCode> FrameParser::read_header() {
         default:
             return CloseCode::protocol_error;
     }
-    if (!is_control(opcode_) &&
-        (length > max_message_bytes_ || message_size_ > max_message_bytes_)) {
+    if (!is_control(opcode_) && (length > longest_payload() || message_size_ > longest_payload())) {
         return CloseCode::message_too_big;
     }
     remaining_ = length;
@@ -129,7 +134,9 @@ std::optional<CloseCode> FrameParser::take_payload(std::span<char> piece, FrameH
         return end_control(payload, handler);
     }
 
-    if (message_opcode_ == Opcode::text && !utf8_.feed(bytes)) return CloseCode::invalid_utf8;
+    if (message_opcode_ == Opcode::text && !deflated_ && !utf8_.feed(bytes)) {
+        return CloseCode::invalid_payload;
+    }
     // The usual message is whole in what was read: passed on where it lies.
     if (whole_frame && final_ && message_.empty()) return end_frame(bytes, handler);
     message_ += bytes;
@@ -137,14 +144,32 @@ std::optional<CloseCode> FrameParser::take_payload(std::span<char> piece, FrameH
     return end_frame(message_, handler);
 }
 
+// What does not compress, deflating makes a little longer: five bytes for each block.
+std::size_t FrameParser::longest_payload() const {
+    return deflated_ ? max_message_bytes_ + max_message_bytes_ / 1024 + 64 : max_message_bytes_;
+}
+
 std::optional<CloseCode> FrameParser::end_frame(std::string_view whole, FrameHandler& handler) {
     state_ = State::header;
     fragmented_ = !final_;
     if (!final_) return std::nullopt;
-    if (message_opcode_ == Opcode::text && !utf8_.complete()) return CloseCode::invalid_utf8;
-    handler.on_message(message_opcode_, whole);
+    if (deflated_) {
+        if (const auto violation = end_deflated(whole, handler)) return violation;
+    } else {
+        if (message_opcode_ == Opcode::text && !utf8_.complete()) return CloseCode::invalid_payload;
+        handler.on_message(message_opcode_, whole);
+    }
     message_.clear();
     if (message_.capacity() > kept_capacity) std::string().swap(message_);
+    return std::nullopt;
+}
+
+std::optional<CloseCode> FrameParser::end_deflated(std::string_view whole, FrameHandler& handler) {
+    const auto [outcome, message] = inflater_->inflate(whole, max_message_bytes_);
+    if (outcome == Inflation::too_big) return CloseCode::message_too_big;
+    if (outcome == Inflation::corrupt) return CloseCode::invalid_payload;
+    if (message_opcode_ == Opcode::text && !is_utf8(message)) return CloseCode::invalid_payload;
+    handler.on_message(message_opcode_, message);
     return std::nullopt;
 }
 
@@ -162,7 +187,7 @@ std::optional<CloseCode> FrameParser::end_control(std::string_view payload, Fram
             const auto code = static_cast<unsigned>(static_cast<unsigned char>(payload[0]) << 8 |
                                                     static_cast<unsigned char>(payload[1]));
             if (!may_be_sent(code)) return CloseCode::protocol_error;
-            if (!is_utf8(payload.substr(2))) return CloseCode::invalid_utf8;
+            if (!is_utf8(payload.substr(2))) return CloseCode::invalid_payload;
             handler.on_close(static_cast<CloseCode>(code));
         }
         stop();  // section 5.5.1: nothing follows a close frame

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/close_code.hpp"
+#include "deflate/inflater.hpp"
 #include "protocol/frame.hpp"
 #include "protocol/utf8.hpp"
 
@@ -18,7 +19,7 @@ namespace jac::cloud {
 class FrameHandler {
   public:
     virtual ~FrameHandler() = default;
-    // A whole message: text is UTF-8.
+    // A whole message, inflated: text is UTF-8.
     virtual void on_message(Opcode opcode, std::string_view payload) = 0;
     virtual void on_ping(std::string_view payload) = 0;
     virtual void on_pong(std::string_view payload) = 0;
@@ -28,10 +29,12 @@ class FrameHandler {
 
 // Reads what a client sends on a WebSocket (RFC 6455 section 5): whole or fragmented messages up to
 // a size, with control frames between. Knows no socket. Strict: anything the RFC forbids a client
-// is a violation.
+// is a violation. With an inflater, messages may be compressed, each by itself (RFC 7692); it may
+// be shared by the parsers of one thread.
 class FrameParser {
   public:
-    explicit FrameParser(std::size_t max_message_bytes) : max_message_bytes_(max_message_bytes) {}
+    explicit FrameParser(std::size_t max_message_bytes, Inflater* inflater = nullptr)
+        : max_message_bytes_(max_message_bytes), inflater_(inflater) {}
 
     // Takes the next bytes, unmasking them in place, and calls the handler for what they complete.
     // Returns the code to close with at the first violation; nothing may be fed after that.
@@ -52,10 +55,13 @@ class FrameParser {
     std::size_t header_size() const;
     std::optional<CloseCode> read_header();
     std::optional<CloseCode> take_payload(std::span<char> piece, FrameHandler& handler);
+    std::size_t longest_payload() const;
     std::optional<CloseCode> end_frame(std::string_view whole, FrameHandler& handler);
+    std::optional<CloseCode> end_deflated(std::string_view whole, FrameHandler& handler);
     std::optional<CloseCode> end_control(std::string_view payload, FrameHandler& handler);
 
     const std::size_t max_message_bytes_;
+    Inflater* const inflater_;
     std::string message_;  // what has arrived of a message (or control frame) that came in pieces
     std::string control_;
     std::uint64_t remaining_ = 0;     // of the frame's payload
@@ -70,6 +76,7 @@ class FrameParser {
     Opcode message_opcode_ = Opcode::text;  // of the message its fragments belong to
     bool final_ = false;
     bool fragmented_ = false;  // between the first and the last fragment
+    bool deflated_ = false;    // the message is
 };
 
 }  // namespace jac::cloud

@@ -155,8 +155,9 @@ std::variant<std::string, Refusal> read_bearer(std::string_view credentials) {
 
 }  // namespace
 
-std::variant<AcceptedUpgrade, Refusal> check_handshake(
-    const UpgradeRequest& request, std::span<const std::string> allowed_origins) {
+std::variant<AcceptedUpgrade, Refusal> check_handshake(const UpgradeRequest& request,
+                                                       std::span<const std::string> allowed_origins,
+                                                       bool deflate) {
     if (auto refusal = check_upgrade(request)) return std::move(*refusal);
     if (auto refusal = check_origin(request, allowed_origins)) return std::move(*refusal);
 
@@ -180,15 +181,21 @@ std::variant<AcceptedUpgrade, Refusal> check_handshake(
             return bad_request("channel_id must be 1 to 255 bytes of UTF-8!");
         }
     }
+    if (deflate) upgrade.deflate = agree_on_deflate(values_of(request, "Sec-WebSocket-Extensions"));
     return upgrade;
 }
 
 std::string handshake_response(const AcceptedUpgrade& upgrade) {
-    return "HTTP/1.1 101 Switching Protocols\r\n"
-           "Upgrade: websocket\r\n"
-           "Connection: Upgrade\r\n"
-           "Sec-WebSocket-Accept: " +
-           upgrade.accept_key + "\r\n\r\n";
+    std::string response =
+        "HTTP/1.1 101 Switching Protocols\r\n"
+        "Upgrade: websocket\r\n"
+        "Connection: Upgrade\r\n"
+        "Sec-WebSocket-Accept: " +
+        upgrade.accept_key + "\r\n";
+    if (upgrade.deflate) {
+        response += "Sec-WebSocket-Extensions: " + upgrade.deflate->response() + "\r\n";
+    }
+    return response + "\r\n";
 }
 
 std::string websocket_accept_key(std::string_view key) {

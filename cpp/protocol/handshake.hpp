@@ -8,6 +8,8 @@
 #include <variant>
 #include <vector>
 
+#include "protocol/extensions.hpp"
+
 namespace jac::cloud {
 
 // One field of a request's header, as it was sent, without the white space around the value.
@@ -38,13 +40,15 @@ struct AcceptedUpgrade {
     std::string accept_key;                 // the value of Sec-WebSocket-Accept
     std::optional<std::string> channel_id;  // decoded; without it a random channel is due
     std::optional<std::string> token;       // without the word Bearer
+    std::optional<DeflateAgreement> deflate;
 };
 
 // Judges an opening handshake (RFC 6455 section 4.2.1). Origins are compared with the Host field
-// and `allowed_origins` ("*" opens it to all; "null" is an origin like any other). Pure; any
-// thread.
-std::variant<AcceptedUpgrade, Refusal> check_handshake(
-    const UpgradeRequest& request, std::span<const std::string> allowed_origins);
+// and `allowed_origins` ("*" opens it to all; "null" is an origin like any other). With `deflate`,
+// an offer of permessage-deflate is accepted. Pure; any thread.
+std::variant<AcceptedUpgrade, Refusal> check_handshake(const UpgradeRequest& request,
+                                                       std::span<const std::string> allowed_origins,
+                                                       bool deflate = false);
 
 // The 101 response, all of it.
 std::string handshake_response(const AcceptedUpgrade& upgrade);

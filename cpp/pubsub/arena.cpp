@@ -2,8 +2,8 @@
 
 namespace jac::cloud {
 
-Slice Arena::append_frame(Opcode opcode, std::string_view payload) {
-    const FrameHeader header(opcode, payload.size());
+Slice Arena::append_frame(Opcode opcode, std::string_view payload, Encoding encoding) {
+    const FrameHeader header(opcode, payload.size(), encoding);
     const auto size = header.view().size() + payload.size();
     BlockRef block = block_for(size);
     const auto offset = block.get()->append(header.view());

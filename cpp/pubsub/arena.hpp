@@ -87,7 +87,8 @@ class Arena {
     // Larger frames get a block of their own.
     static constexpr std::size_t large = block_size / 4;
 
-    Slice append_frame(Opcode opcode, std::string_view payload);
+    Slice append_frame(Opcode opcode, std::string_view payload,
+                       Encoding encoding = Encoding::plain);
     Slice append(const SharedMessage& message);
     Slice append_bytes(std::string_view bytes);
 

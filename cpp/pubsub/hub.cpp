@@ -71,16 +71,61 @@ void Hub::leave_user(Subscriber& subscriber) {
     directory_.remove_user(subscriber.identity_.root, shard_);
 }
 
-template <class Write>
-std::size_t Hub::publish_slice(const Targets& targets, Write write) {
-    std::optional<Slice> slice;
+// The frames of one message: each form is written when somebody first needs it.
+class Hub::Frames {
+  public:
+    Frames(Hub& hub, Opcode opcode, std::string_view payload)
+        : hub_(hub), opcode_(opcode), payload_(payload) {}
+    Frames(Hub& hub, const SharedMessage& message) : Frames(hub, Opcode::text, message->payload()) {
+        message_ = &message;
+    }
+
+    const Slice& for_window(int window) {
+        // RFC 7692 section 5: control frames are never compressed.
+        if (window == 0 || is_control(opcode_) || payload_.size() < hub_.deflate_min_bytes_) {
+            return plain();
+        }
+        const auto known = std::ranges::find(deflated_, window, &Deflated::window);
+        if (known != deflated_.end()) return known->slice;
+        auto slice = hub_.append_deflated(opcode_, payload_, window);
+        deflated_.push_back({window, slice ? std::move(*slice) : plain()});
+        return deflated_.back().slice;
+    }
+
+  private:
+    struct Deflated {
+        int window;
+        Slice slice;
+    };
+
+    const Slice& plain() {
+        if (!plain_) {
+            plain_ = message_ != nullptr ? hub_.arena_.append(*message_)
+                                         : hub_.arena_.append_frame(opcode_, payload_);
+            hub_.gathered_ += plain_->size;
+        }
+        return *plain_;
+    }
+
+    Hub& hub_;
+    Opcode opcode_;
+    std::string_view payload_;
+    const SharedMessage* message_ = nullptr;
+    std::optional<Slice> plain_;
+    std::vector<Deflated> deflated_;
+};
+
+std::optional<Slice> Hub::append_deflated(Opcode opcode, std::string_view payload, int window) {
+    const auto deflated = deflater_.compress(payload, window);
+    if (!deflated) return std::nullopt;
+    gathered_ += deflated->size();
+    return arena_.append_frame(opcode, *deflated, Encoding::deflated);
+}
+
+std::size_t Hub::publish_frames(const Targets& targets, Frames frames) {
     std::size_t count = 0;
     const auto to = [&](Subscriber& subscriber) {
-        if (!slice) {
-            slice = write();
-            gathered_ += slice->size;
-        }
-        enqueue(subscriber, *slice);
+        enqueue(subscriber, frames.for_window(subscriber.deflate_window_));
         ++count;
     };
     switch (targets.kind()) {
@@ -110,11 +155,11 @@ std::size_t Hub::publish_slice(const Targets& targets, Write write) {
 }
 
 std::size_t Hub::publish(const Targets& targets, std::string_view payload) {
-    return publish_slice(targets, [&] { return arena_.append_frame(Opcode::text, payload); });
+    return publish_frames(targets, Frames(*this, Opcode::text, payload));
 }
 
 std::size_t Hub::publish(const Targets& targets, const SharedMessage& message) {
-    return publish_slice(targets, [&] { return arena_.append(message); });
+    return publish_frames(targets, Frames(*this, message));
 }
 
 void Hub::deliver(const Delivery& delivery) {
@@ -128,20 +173,16 @@ void Hub::deliver(const Delivery& delivery) {
 }
 
 void Hub::send(Subscriber& subscriber, Opcode opcode, std::string_view payload) {
-    send_slice(subscriber, arena_.append_frame(opcode, payload));
+    enqueue(subscriber, Frames(*this, opcode, payload).for_window(subscriber.deflate_window_));
 }
 
 void Hub::send(Subscriber& subscriber, const SharedMessage& message) {
-    send_slice(subscriber, arena_.append(message));
+    enqueue(subscriber, Frames(*this, message).for_window(subscriber.deflate_window_));
 }
 
 void Hub::send_bytes(Subscriber& subscriber, std::string_view bytes) {
-    send_slice(subscriber, arena_.append_bytes(bytes));
-}
-
-void Hub::send_slice(Subscriber& subscriber, const Slice& slice) {
-    gathered_ += slice.size;
-    enqueue(subscriber, slice);
+    gathered_ += bytes.size();
+    enqueue(subscriber, arena_.append_bytes(bytes));
 }
 
 void Hub::send_final(Subscriber& subscriber, Opcode opcode, std::string_view payload) {

@@ -2,11 +2,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "deflate/deflater.hpp"
 #include "pubsub/arena.hpp"
 #include "pubsub/broker.hpp"
 #include "pubsub/subscriber.hpp"
@@ -15,10 +17,12 @@
 namespace jac::cloud {
 
 // One shard's sessions: by client id, by user, by channel. Puts messages into their outboxes and
-// gathers who has something to send, for the end of the turn. One thread's own.
+// gathers who has something to send, for the end of the turn. Texts of at least `deflate_min_bytes`
+// are compressed for those who can read that. One thread's own.
 class Hub {
   public:
-    Hub(unsigned shard, Directory& directory) : shard_(shard), directory_(directory) {}
+    Hub(unsigned shard, Directory& directory, std::size_t deflate_min_bytes = 1024)
+        : shard_(shard), directory_(directory), deflate_min_bytes_(deflate_min_bytes) {}
     Hub(const Hub&) = delete;
     Hub& operator=(const Hub&) = delete;
 
@@ -27,7 +31,8 @@ class Hub {
     void leave(Subscriber& subscriber);
     void change_user(Subscriber& subscriber, const Identity& identity);
 
-    // To all members of the targets, each once. The frame is written once, if anybody is there.
+    // To all members of the targets, each once. The frame is written once, if anybody is there, and
+    // once more for each size of window that some can read compressed messages by.
     std::size_t publish(const Targets& targets, std::string_view payload);
     std::size_t publish(const Targets& targets, const SharedMessage& message);
 
@@ -62,15 +67,17 @@ class Hub {
   private:
     using Members = std::vector<Subscriber*>;
 
-    template <class Write>
-    std::size_t publish_slice(const Targets& targets, Write write);
-    void send_slice(Subscriber& subscriber, const Slice& slice);
+    class Frames;
+    std::size_t publish_frames(const Targets& targets, Frames frames);
+    std::optional<Slice> append_deflated(Opcode opcode, std::string_view payload, int window);
     void enqueue(Subscriber& subscriber, const Slice& slice);
     void enter_user(Subscriber& subscriber);
     void leave_user(Subscriber& subscriber);
 
     unsigned shard_;
     Directory& directory_;
+    const std::size_t deflate_min_bytes_;
+    Deflater deflater_;
     Arena arena_;
     std::unordered_map<std::uint64_t, Subscriber*> by_number_;
     std::unordered_map<std::string_view, Subscriber*> clients_;  // views into the subscribers

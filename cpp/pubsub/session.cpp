@@ -22,11 +22,11 @@ TargetKind target_kind(EventType type) {
 }  // namespace
 
 Session::Session(SessionContext& context, std::uint64_t number, std::string client_id,
-                 std::string channel_id, const Identity& identity)
+                 std::string channel_id, const Identity& identity, int deflate_window)
     : Subscriber(number, std::move(client_id), std::move(channel_id), identity,
-                 context.config.outbox_bytes),
+                 context.config.outbox_bytes, deflate_window),
       context_(context),
-      parser_(context.config.max_message_bytes),
+      parser_(context.config.max_message_bytes, deflate_window == 0 ? nullptr : &context.inflater),
       tokens_(context.config.message_burst),
       refilled_at_(context.now) {}
 

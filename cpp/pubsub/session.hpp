@@ -13,6 +13,7 @@
 #include "base/config.hpp"
 #include "base/counters.hpp"
 #include "base/log.hpp"
+#include "deflate/inflater.hpp"
 #include "protocol/client_event.hpp"
 #include "protocol/frame_parser.hpp"
 #include "pubsub/broker.hpp"
@@ -38,6 +39,7 @@ struct SessionContext {
     EventReader reader;
     std::shared_ptr<const WalkerTable> walkers;
     ShardCounters counters;
+    Inflater inflater;
     TimePoint now;  // set by the shard before it calls a session
 };
 
@@ -47,7 +49,7 @@ struct SessionContext {
 class Session : public Subscriber, private FrameHandler {
   public:
     Session(SessionContext& context, std::uint64_t number, std::string client_id,
-            std::string channel_id, const Identity& identity);
+            std::string channel_id, const Identity& identity, int deflate_window = 0);
     ~Session() override;
 
     // Joins the hub; queues the upgrade's response and the connection frame.

@@ -15,12 +15,13 @@ namespace jac::cloud {
 class Subscriber {
   public:
     Subscriber(std::uint64_t number, std::string client_id, std::string channel_id,
-               const Identity& identity, std::size_t outbox_limit)
+               const Identity& identity, std::size_t outbox_limit, int deflate_window = 0)
         : number_(number),
           client_id_(std::move(client_id)),
           channel_id_(std::move(channel_id)),
           identity_(identity),
-          outbox_(outbox_limit) {}
+          outbox_(outbox_limit),
+          deflate_window_(static_cast<std::uint8_t>(deflate_window)) {}
     virtual ~Subscriber() = default;
     Subscriber(const Subscriber&) = delete;
     Subscriber& operator=(const Subscriber&) = delete;
@@ -32,6 +33,9 @@ class Subscriber {
     const Identity& identity() const noexcept { return identity_; }
     Outbox& outbox() noexcept { return outbox_; }
     const Outbox& outbox() const noexcept { return outbox_; }
+
+    // The window of the compressed messages it can read, in bits; 0: it reads plain ones alone.
+    int deflate_window() const noexcept { return deflate_window_; }
 
     // Counts the identities this session has had, from 1.
     std::uint32_t generation() const noexcept { return generation_; }
@@ -53,6 +57,7 @@ class Subscriber {
     std::size_t channel_position_ = 0;  // in the hub's list of that channel's sessions
     std::uint32_t generation_ = 1;
     std::shared_ptr<std::atomic<std::uint32_t>> shared_generation_;
+    std::uint8_t deflate_window_;
     bool joined_ = false;
     bool to_flush_ = false;
     bool overflowed_ = false;

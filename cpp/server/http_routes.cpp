@@ -53,7 +53,7 @@ void HttpSession::open_websocket() {
     for (const auto& [name, value] : request.fields) fields.push_back({name, value});
     auto verdict =
         check_handshake({request.method, request.target, request.http10 ? 10U : 11U, fields},
-                        shard_.config().allowed_origins);
+                        shard_.config().allowed_origins, shard_.config().permessage_deflate);
     if (const auto* refusal = std::get_if<Refusal>(&verdict)) {
         if (refusal->status == 403) {
             std::string origin;
@@ -105,8 +105,12 @@ void HttpSession::upgrade(const Identity& identity) {
 void HttpSession::hand_over() {
     const auto keep = shared_from_this();
     auto socket = std::move(socket_);
-    Upgrade accepted{handshake_response(upgrade_), std::move(input_),
-                     upgrade_.channel_id.value_or(std::string()), identity_, std::move(ticket_)};
+    Upgrade accepted{handshake_response(upgrade_),
+                     std::move(input_),
+                     upgrade_.channel_id.value_or(std::string()),
+                     identity_,
+                     upgrade_.deflate ? upgrade_.deflate->window_bits : 0,
+                     std::move(ticket_)};
     close();
     shard_.start_websocket(std::move(socket), std::move(accepted));
 }

@@ -10,7 +10,7 @@ namespace jac::cloud {
 Shard::Shard(unsigned index, Services& services)
     : index_(index),
       services_(services),
-      hub_(index, services.broker->directory()),
+      hub_(index, services.broker->directory(), services.config.deflate_min_bytes),
       sessions_{services.config,
                 services.log,
                 *services.broker,
@@ -19,6 +19,7 @@ Shard::Shard(unsigned index, Services& services)
                 index,
                 EventReader({services.config.max_json_depth, services.config.max_targets}),
                 std::make_shared<const WalkerTable>(),
+                {},
                 {},
                 std::chrono::steady_clock::now()},
       wheel_(sessions_.now),
@@ -69,7 +70,7 @@ void Shard::start_websocket(boost::asio::ip::tcp::socket socket, Upgrade upgrade
     const auto number = ++last_number_;
     auto websocket = std::make_shared<WebsocketConnection>(
         *this, std::move(socket), number, random_id(unix_now), std::move(channel_id),
-        upgrade.identity, std::move(upgrade.ticket));
+        upgrade.identity, upgrade.deflate_window, std::move(upgrade.ticket));
     websockets_.emplace(number, websocket);
     websocket->start(upgrade.response_head, {upgrade.leftover.data(), upgrade.leftover.size()});
     if (services_.draining) websocket->finish();

@@ -13,8 +13,9 @@ namespace net = boost::asio;
 WebsocketConnection::WebsocketConnection(Shard& shard, net::ip::tcp::socket socket,
                                          std::uint64_t number, std::string client_id,
                                          std::string channel_id, const Identity& identity,
-                                         std::shared_ptr<void> ticket)
-    : Session(shard.sessions(), number, std::move(client_id), std::move(channel_id), identity),
+                                         int deflate_window, std::shared_ptr<void> ticket)
+    : Session(shard.sessions(), number, std::move(client_id), std::move(channel_id), identity,
+              deflate_window),
       shard_(shard),
       socket_(std::move(socket)),
       ticket_(std::move(ticket)) {}

@@ -13,9 +13,10 @@ class WebsocketConnection final : public Session,
                                   public Connection,
                                   public std::enable_shared_from_this<WebsocketConnection> {
   public:
+    // `deflate_window` as in Subscriber.
     WebsocketConnection(Shard& shard, boost::asio::ip::tcp::socket socket, std::uint64_t number,
                         std::string client_id, std::string channel_id, const Identity& identity,
-                        std::shared_ptr<void> ticket);
+                        int deflate_window, std::shared_ptr<void> ticket);
 
     void start(std::string_view response_head, std::span<char> leftover);
 

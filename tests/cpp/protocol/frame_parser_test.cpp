@@ -249,7 +249,7 @@ TEST(FrameParser, RefusesContinuationsOfNothingAndMessagesInsideMessages) {
 TEST(FrameParser, RefusesTextThatIsNotUtf8) {
     for (const std::string& bad :
          {"\xFF"s, "a\xC0\xAF"s, "\xED\xA0\x80"s, "\xF4\x90\x80\x80"s, "caf\xC3"s, "\xC3z"s}) {
-        EXPECT_EQ(outcome_of(text_frame(bad)), (Outcome{{}, CloseCode::invalid_utf8})) << bad;
+        EXPECT_EQ(outcome_of(text_frame(bad)), (Outcome{{}, CloseCode::invalid_payload})) << bad;
         EXPECT_EQ(violation_of(fragment(2, bad, true)), std::nullopt);
     }
 }
@@ -259,17 +259,17 @@ TEST(FrameParser, TakesACodePointSplitOverFragmentsWithAPingBetween) {
                          fragment(0, "\x98\x80", true)),
               (Outcome{{"ping:\xFF", "text:\xF0\x9F\x98\x80"}, {}}));
     EXPECT_EQ(violation_of(fragment(1, "\xF0\x9F") + fragment(0, "\x98", true)),
-              CloseCode::invalid_utf8);
-    EXPECT_EQ(violation_of(fragment(1, "\xF0\x9F") + fragment(0, "x")), CloseCode::invalid_utf8);
+              CloseCode::invalid_payload);
+    EXPECT_EQ(violation_of(fragment(1, "\xF0\x9F") + fragment(0, "x")), CloseCode::invalid_payload);
     EXPECT_EQ(violation_of(fragment(1, "\xF0\x9F") + fragment(0, "", true)),
-              CloseCode::invalid_utf8);
+              CloseCode::invalid_payload);
 }
 
 TEST(FrameParser, RefusesBadTextBeforeItsFrameIsWhole) {
     FrameParser parser(message_limit);
     Findings findings;
     auto stream = text_frame("\xFF" + std::string(900, 'x'));
-    EXPECT_EQ(parser.feed(std::span(stream).first(20), findings), CloseCode::invalid_utf8);
+    EXPECT_EQ(parser.feed(std::span(stream).first(20), findings), CloseCode::invalid_payload);
 }
 
 TEST(FrameParser, ReadsTheCodeOfACloseFrame) {
@@ -288,8 +288,8 @@ TEST(FrameParser, RefusesCloseFramesThatMustNotBeSent) {
          {0U, 1U, 999U, 1004U, 1005U, 1006U, 1015U, 1016U, 1100U, 2000U, 2999U, 5000U, 65535U}) {
         EXPECT_EQ(outcome_of(close_frame(code)), (Outcome{{}, CloseCode::protocol_error})) << code;
     }
-    EXPECT_EQ(violation_of(close_frame(1000, "\xFF")), CloseCode::invalid_utf8);
-    EXPECT_EQ(violation_of(close_frame(1000, "caf\xC3")), CloseCode::invalid_utf8);
+    EXPECT_EQ(violation_of(close_frame(1000, "\xFF")), CloseCode::invalid_payload);
+    EXPECT_EQ(violation_of(close_frame(1000, "caf\xC3")), CloseCode::invalid_payload);
 }
 
 TEST(FrameParser, ReadsNothingBehindACloseFrame) {

@@ -173,6 +173,7 @@ class SessionTest : public testing::Test {
         EventReader({config_.max_json_depth, config_.max_targets}),
         std::make_shared<const WalkerTable>(WalkerTable{{"open", false}, {"closed", true}}),
         {},
+        {},
         TimePoint(std::chrono::hours(1))};
     std::vector<std::unique_ptr<CollectingSession>> sessions_;
     std::uint64_t last_number_ = 0;
