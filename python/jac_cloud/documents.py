@@ -2,13 +2,18 @@
 `/openapi.json`, `/asyncapi.json`, `/docs`, `/redoc` and `/console`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
+
+from jac_cloud.app_info import AppInfo
+from jac_cloud.asyncapi import asyncapi_document, server_of
+from jac_cloud.walker_spec import WalkerSpec
 
 _PAGES: Final = Path(__file__).parent / "pages"
 
@@ -38,6 +43,20 @@ _HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+
+
+def asyncapi_route(info: AppInfo, walkers: Iterable[WalkerSpec]) -> APIRouter:
+    """`/asyncapi.json`."""
+    document = asyncapi_document(info, walkers)
+    router = APIRouter(include_in_schema=False)
+
+    @router.api_route("/asyncapi.json", methods=["GET", "HEAD"])
+    def asyncapi(request: Request) -> JSONResponse:
+        root_path = request.scope.get("root_path", "")
+        server = server_of(request.url.scheme, request.url.netloc, root_path)
+        return JSONResponse(document | {"servers": {"this": server}})
+
+    return router
 
 
 def page_routes(name: str, policy: Mapping[str, str] | None = None) -> APIRouter:

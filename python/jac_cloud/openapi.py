@@ -33,7 +33,7 @@ _PROBLEM = {
             "description": "A sentence, or what is wrong and where.",
             "anyOf": [
                 {"type": "string"},
-                {"type": "array", "items": {"$ref": "#/components/schemas/Detail"}},
+                {"type": "array", "items": {"$ref": "#/components/schemas/error.detail"}},
             ],
         },
         "code": {"description": "A word for programs.", "type": "string"},
@@ -55,6 +55,8 @@ _DETAIL = {
     },
     "required": ["type", "loc", "msg"],
 }
+# With a dot, which no name of an app's own models has.
+_SCHEMAS = {"error.body": _PROBLEM, "error.detail": _DETAIL}
 
 _MEANINGS = {
     400: "The request is malformed, or its body is no JSON.",
@@ -86,7 +88,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def _problem(status: int) -> dict[str, Any]:
-    schema = {"$ref": "#/components/schemas/Problem"}
+    schema = {"$ref": "#/components/schemas/error.body"}
     response: dict[str, Any] = {
         "description": _MEANINGS[status],
         "content": {"application/json": {"schema": schema}},
@@ -112,7 +114,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
         title=app.title, version=app.version, description=app.description, routes=app.routes
     )
     components = document.setdefault("components", {})
-    schemas = components.get("schemas", {}) | {"Detail": _DETAIL, "Problem": _PROBLEM}
+    schemas = components.get("schemas", {}) | _SCHEMAS
     components["schemas"] = dict(sorted(schemas.items()))
     components["securitySchemes"] = _SECURITY_SCHEMES
     return document

@@ -13,7 +13,7 @@ from starlette.types import Scope
 from jac_cloud import refusals
 from jac_cloud.app_info import AppInfo
 from jac_cloud.auth import Tokens
-from jac_cloud.documents import REDOC_POLICY, page_routes
+from jac_cloud.documents import REDOC_POLICY, asyncapi_route, page_routes
 from jac_cloud.openapi import install_openapi
 from jac_cloud.runtime import Interpreter
 from jac_cloud.settings import Settings
@@ -56,6 +56,7 @@ def create_app(
     refusals.install(app, debug=settings.debug)
     app.include_router(user_routes(interpreter, users, tokens, settings, pools.hashes))
     app.include_router(walker_routes(interpreter, walkers, users, tokens, settings, pools.walkers))
+    app.include_router(asyncapi_route(info, walkers.values()))
     app.include_router(page_routes("docs"))
     app.include_router(page_routes("redoc", REDOC_POLICY))
     if static is not None:
