@@ -16,7 +16,8 @@ from typing import Any
 import jwt
 
 from jac_cloud.errors import CloudError, ConfigError
-from jac_cloud.settings import SECRET_BYTES_MIN, TOKEN_TIMEOUT_MAX, is_weak
+from jac_cloud.setting_checks import SECRET_BYTES_MIN, is_weak
+from jac_cloud.settings import TOKEN_TIMEOUT_MAX
 
 # No real token comes near; a longer one is not worth decoding.
 TOKEN_CHARACTERS_MAX = 4096

@@ -24,7 +24,18 @@ def register() -> None:
         COMMAND,
         help="Serve an app over WebSocket and HTTP on one port",
         args=[
-            Arg.create("file", kind=ArgKind.POSITIONAL, help="the app: a .jac or .py file"),
+            Arg.create(
+                "file",
+                kind=ArgKind.POSITIONAL,
+                default="main.jac",
+                help="the app: a .jac or .py file",
+            ),
+            Arg.create(
+                "show-config",
+                kind=ArgKind.FLAG,
+                short="",
+                help="Print each setting with its value and where that is from, and exit.",
+            ),
             *flags,
         ],
         examples=[("jac serve app.jac", ""), ("jac serve app.jac -H 0.0.0.0 --port 80", "")],
@@ -34,7 +45,7 @@ def register() -> None:
     )(serve_command)
 
 
-def serve_command(file: str, **flags: Any) -> int:
+def serve_command(file: str, show_config: bool = False, **flags: Any) -> int:
     """Serve the walkers of an app over WebSocket and HTTP on one port, until SIGTERM or SIGINT.
 
     Each flag may also be set in the environment as JAC_CLOUD_NAME, or as name in jac.toml under
@@ -43,13 +54,19 @@ def serve_command(file: str, **flags: Any) -> int:
     from jac_cloud.errors import CloudError
     from jac_cloud.server import Server
     from jac_cloud.serving import run
-    from jac_cloud.settings import Settings, flag
+    from jac_cloud.setting_texts import flag
+    from jac_cloud.settings import Settings
+    from jac_cloud.settings_table import table
 
     given = {name: flags.get(name) for name in Settings.model_fields}
     # Both unset: a flag with a value, and one without.
     chosen = {name: value for name, value in given.items() if value not in (None, _UNSET)}
     try:
-        run(Server(file, spelling=flag, **chosen))
+        server = Server(file, spelling=flag, **chosen)
+        if show_config:
+            sys.stdout.write(table(server.configuration))
+        else:
+            run(server)
     except CloudError as error:
         sys.stderr.write(f"jac serve: {error}\n")
         return 1
@@ -66,7 +83,8 @@ def _flags() -> list[Arg]:
 
 
 def _flag(name: str) -> Arg:
-    from jac_cloud.settings import Settings, allowed, flag, shown_default
+    from jac_cloud.setting_texts import allowed, flag, shown_default
+    from jac_cloud.settings import Settings
 
     field = Settings.model_fields[name]
     is_switch = field.annotation is bool

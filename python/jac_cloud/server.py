@@ -21,7 +21,8 @@ from jac_cloud.logs import NativeLogs
 from jac_cloud.passwords import Passwords
 from jac_cloud.rest import Pools, create_app
 from jac_cloud.runtime import Interpreter
-from jac_cloud.settings import Settings, load
+from jac_cloud.setting_sources import load
+from jac_cloud.settings import Settings
 from jac_cloud.threads import DaemonPool
 from jac_cloud.token_checker import TokenChecker
 from jac_cloud.users import Users
@@ -45,7 +46,8 @@ class Server:
         self, app: str | Path, *, spelling: Callable[[str], str] = str, **settings: Any
     ) -> None:
         self._app = Path(app).resolve()
-        self.settings = load(self._app.parent, settings, spelling)
+        self.configuration = load(self._app.parent, settings, spelling)
+        self.settings = self.configuration.settings
         self._lock = threading.Lock()
         self._parts: _Parts | None = None
         self._started_in = 0
@@ -80,6 +82,8 @@ class Server:
             self._refuse_in_fork()
             if self._parts is not None:
                 raise CloudError("the server is running already")
+            for note in self.configuration.notes:
+                _LOGGER.warning(note)
             self._parts = _Parts(self._app, self.settings)
             self._started_in = os.getpid()
             atexit.register(self.stop)

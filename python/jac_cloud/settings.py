@@ -1,97 +1,38 @@
 """Every setting of the server, once: name, default, unit, range and what 0 means.
 
 A value is looked for as a flag (or keyword of `Server`), then in the environment, then in
-`jac.toml` under `[plugins.cloud]`, then the default is taken. `docs/configuration.md` is made
-from this module.
+`jac.toml` under `[plugins.cloud]`, then the default is taken (`setting_sources.py`). Flags, help
+and `docs/configuration.md` are made from this model (`setting_texts.py`, `settings_page.py`).
 """
 
-import difflib
-import os
-import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn, cast, get_args, get_origin
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import SecretStr, ValidationInfo, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
-    EnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
 
-from jac_cloud.errors import ConfigError
+from jac_cloud import setting_checks as checks
+from jac_cloud.setting_kinds import Range, about, seconds, setting
 
 ENV_PREFIX = "JAC_CLOUD_"
-SECRET_BYTES_MIN = 32
 TOKEN_TIMEOUT_MAX = 366 * 86_400
-TOML_TABLE = ("plugins", "cloud")
 
-# 32 random hex digits have fewer than 8 distinct ones once in some hundred million secrets.
-_SECRET_DISTINCT_BYTES_MIN = 8
-_DAY = 86_400
 _GIB = 1 << 30
-# Read under its older, well-known name too; the prefixed one wins.
-_UNPREFIXED = {"token_secret": "TOKEN_SECRET"}
 
-
-@dataclass(frozen=True)
-class Range:
-    """The numbers that a setting takes: `low` to `high`, both included, counted in `unit`.
-
-    `zero` says what 0 means where 0 is allowed although it lies outside.
-    """
-
-    low: float
-    high: float
-    unit: str = ""
-    zero: str = ""
-
-    def __contains__(self, value: float) -> bool:
-        return self.low <= value <= self.high or (value == 0 and self.zero != "")
-
-    def __str__(self) -> str:
-        text = f"from {_digits(self.low)} to {_digits(self.high)}"
-        if self.unit:
-            text += f" {self.unit}"
-        return f"{text}, or 0 ({self.zero})" if self.zero else text
-
-
-@dataclass(frozen=True)
-class About:
-    """What is known of a setting beyond its type. `native` ones go to the native server."""
-
-    group: str
-    native: bool = False
-    range: Range | None = None
-
-
-def _digits(number: float) -> str:
-    if number != int(number):
-        return str(number)
-    return f"{int(number):,}" if number >= 10_000 else str(int(number))
-
-
-def _seconds(zero: str = "") -> Range:
-    return Range(0.01, _DAY, "seconds", zero)
-
-
-def _setting(
-    default: Any, meaning: str, numbers: Range | None = None, *, group: str, native: bool = False
-) -> Any:
-    extra: Any = {"about": About(group, native, numbers)}
-    return Field(default, description=meaning, json_schema_extra=extra)
-
-
-_listen = partial(_setting, group="Listening", native=True)
-_websocket = partial(_setting, group="WebSocket", native=True)
-_http = partial(_setting, group="HTTP", native=True)
-_walkers = partial(_setting, group="Walkers")
-_users = partial(_setting, group="Users and tokens")
-_operating = partial(_setting, group="Operating")
+_listen = partial(setting, group="Listening", native=True)
+_proxy = partial(setting, group="Behind a proxy")
+_websocket = partial(setting, group="WebSocket", native=True)
+_http = partial(setting, group="HTTP", native=True)
+_rest = partial(setting, group="HTTP")
+_walkers = partial(setting, group="Walkers")
+_users = partial(setting, group="Users and tokens")
+_operating = partial(setting, group="Operating")
 
 
 class Settings(BaseSettings):
@@ -126,10 +67,21 @@ class Settings(BaseSettings):
         Range(1, 16_000_000, "connections", zero="no limit"),
     )
 
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = _proxy(
+        (),
+        "Addresses and networks of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` say who "
+        "asks, and how. `*` for everyone: only where nobody but the proxy can connect.",
+        check=checks.NETWORKS,
+    )
+    root_path: str = _proxy(
+        "", "Path that a proxy takes off before it hands requests on.", check=checks.ROOT_PATH
+    )
+
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = _websocket(
         (),
         "Origins whose pages may connect, beside those of the server's own host name and of a "
         "loopback page to a loopback host: `https://chat.example.com`, `null`, or `*` for all.",
+        check=checks.ORIGINS,
     )
     client_events: Literal["anyone", "authenticated", "members", "nobody"] = _websocket(
         "anyone",
@@ -158,7 +110,7 @@ class Settings(BaseSettings):
         Range(1, 1e9, "messages"),
     )
     message_timeout: float = _websocket(
-        60.0, "Time from the first to the last fragment of a message.", _seconds(zero="no limit")
+        60.0, "Time from the first to the last fragment of a message.", seconds(zero="no limit")
     )
     held_events: int = _websocket(
         64,
@@ -170,19 +122,19 @@ class Settings(BaseSettings):
         "Bytes queued for one client; when more, it is too slow and closed with 4503.",
         Range(4096, _GIB, "bytes"),
     )
-    ping_interval: float = _websocket(20.0, "Time between pings.", _seconds(zero="no pings"))
+    ping_interval: float = _websocket(20.0, "Time between pings.", seconds(zero="no pings"))
     pong_timeout: float = _websocket(
-        20.0, "Time a pong may take; then the connection is closed with 4408.", _seconds()
+        20.0, "Time a pong may take; then the connection is closed with 4408.", seconds()
     )
 
     handshake_timeout: float = _http(
-        10.0, "Time from connecting to the end of the request's header.", _seconds()
+        10.0, "Time from connecting to the end of the request's header.", seconds()
     )
     idle_timeout: float = _http(
-        75.0, "Time a kept-alive connection may wait for its next request.", _seconds()
+        75.0, "Time a kept-alive connection may wait for its next request.", seconds()
     )
     body_timeout: float = _http(
-        30.0, "Time that may pass without a byte of a request's body.", _seconds()
+        30.0, "Time that may pass without a byte of a request's body.", seconds()
     )
     max_header_bytes: int = _http(
         16 << 10,
@@ -194,10 +146,20 @@ class Settings(BaseSettings):
         "Longest body of a request; longer is answered 413.",
         Range(1, 1024 * _GIB, "bytes", zero="no limit"),
     )
-    static: str = _setting(
-        "static",
-        "Folder served at `/` where it exists, relative to the app's. Empty: none.",
-        group="HTTP",
+    static: str = _rest(
+        "static", "Folder served at `/` where it exists, relative to the app's. Empty: none."
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = _rest(
+        (),
+        "Origins whose pages may read answers over HTTP (CORS): `https://chat.example.com`, or `*` "
+        "for all. Empty: only pages that this server serves itself.",
+        check=checks.ORIGINS,
+    )
+    cors_credentials: bool = _rest(
+        False,
+        "Let pages of `cors_origins` send cookies and HTTP authentication of the browser's. Tokens "
+        "in `Authorization` need none of it.",
+        check=checks.CREDENTIALS,
     )
 
     workers: int = _walkers(
@@ -208,7 +170,7 @@ class Settings(BaseSettings):
     walker_timeout: float = _walkers(
         0.0,
         "Time a walker may take before its caller is answered `timeout`.",
-        _seconds(zero="no limit"),
+        seconds(zero="no limit"),
     )
     walker_attempts: int = _walkers(
         100,
@@ -224,8 +186,8 @@ class Settings(BaseSettings):
 
     token_secret: SecretStr | None = _users(
         None,
-        f"Secret that signs tokens, at least {SECRET_BYTES_MIN} bytes. Not set: one is made "
-        "at the first start and kept in `data_dir`.",
+        "Secret that signs tokens. Not set: one is made at the first start and kept in `data_dir`.",
+        check=checks.SECRET,
     )
     token_timeout: int = _users(
         12 * 3600, "How long a token is valid.", Range(1, TOKEN_TIMEOUT_MAX, "seconds")
@@ -255,10 +217,26 @@ class Settings(BaseSettings):
     drain_timeout: float = _operating(
         3.0,
         "Time that running walkers and requests have to end when the server stops.",
-        _seconds(zero="they are not waited for"),
+        seconds(zero="they are not waited for"),
     )
     log_format: Literal["auto", "text", "json"] = _operating(
         "auto", "Form of the log on standard error. `auto`: text on a terminal, else JSON."
+    )
+    request_log: Literal["off", "http", "all"] = _operating(
+        "http",
+        "What is logged with a line of its own. `http`: each request for the application. `all`: "
+        "each walker that is run over WebSocket, too.",
+    )
+    metrics_token: SecretStr | None = _operating(
+        None,
+        "Token that `/metrics` wants as `Authorization: Bearer` where `metrics` is `token`.",
+        check=checks.SECRET,
+    )
+    metrics: Literal["off", "loopback", "token"] = _operating(
+        "off",
+        "Who may read `/metrics`. `loopback`: who connects from this machine itself, not through a "
+        "proxy. `token`: who sends `metrics_token`.",
+        check=checks.METRICS,
     )
     debug: bool = _operating(
         False, "Log more, and name the exception in errors of failed walkers. Not for production."
@@ -274,149 +252,33 @@ class Settings(BaseSettings):
     @field_validator("*", mode="before")
     @classmethod
     def _no_coincidence(cls, value: object, info: ValidationInfo) -> object:
-        if info.field_name == "allowed_origins" and isinstance(value, str):
+        kind = _field(info).annotation
+        if kind == tuple[str, ...] and isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         # pydantic reads true as 1, which is never what was meant.
-        if isinstance(value, bool) and info.field_name != "debug":
+        if isinstance(value, bool) and kind is not bool:
             raise ValueError("not a truth value")
         return value
 
     @field_validator("*", mode="after")
     @classmethod
-    def _in_range(cls, value: object, info: ValidationInfo) -> object:
-        if isinstance(value, SecretStr) and is_weak(value.get_secret_value().encode()):
-            raise ValueError("too weak")
-        numbers = about(str(info.field_name)).range
-        if numbers and isinstance(value, int | float) and value not in numbers:
+    def _passes(cls, value: Any, info: ValidationInfo) -> Any:
+        known = about(_field(info))
+        if known.range and value not in known.range:
             raise ValueError("out of range")
+        if known.check and not known.check.passes(value, info.data):
+            raise ValueError("not allowed")
         return value
 
     def native(self) -> dict[str, object]:
         """The settings that the native server takes, by the names of its configuration."""
-        names = (name for name in Settings.model_fields if about(name).native)
-        values = {name: getattr(self, name) for name in names}
-        return values | {"allowed_origins": list(self.allowed_origins)}
+        values: dict[str, object] = {}
+        for name, field in Settings.model_fields.items():
+            if about(field).native:
+                value = getattr(self, name)
+                values[name] = [*value] if isinstance(value, tuple) else value
+        return values
 
 
-@dataclass(frozen=True)
-class _Layer:
-    """One source of values, and how it spells the name of a setting in an error."""
-
-    values: Mapping[str, object]
-    spell: Callable[[str], str]
-
-
-def is_weak(secret: bytes) -> bool:
-    """Whether a signing secret is too short (RFC 7518 section 3.2) or plainly not random."""
-    return len(secret) < SECRET_BYTES_MIN or len(set(secret)) < _SECRET_DISTINCT_BYTES_MIN
-
-
-def about(name: str) -> About:
-    """What is known of the setting `name`. KeyError when there is none of that name."""
-    extra: Any = Settings.model_fields[name].json_schema_extra
-    return cast(About, extra["about"])
-
-
-def allowed(name: str) -> str:
-    """What values the setting `name` takes, as a phrase."""
-    kind: Any = Settings.model_fields[name].annotation
-    if get_origin(kind) is Literal:
-        return "one of " + ", ".join(get_args(kind))
-    if kind is bool:
-        return "true or false"
-    if kind in (int, float):
-        return f"{'a whole number' if kind is int else 'a number'} {about(name).range}"
-    if name == "allowed_origins":
-        return "a list of origins, separated by commas where it is one text"
-    if name == "token_secret":
-        return f"{SECRET_BYTES_MIN} bytes or more that nobody can guess"
-    return "text"
-
-
-def shown_default(name: str) -> str:
-    """The setting's default, for people."""
-    default: Any = Settings.model_fields[name].default
-    if isinstance(default, bool):
-        return str(default).lower()
-    if isinstance(default, int | float):
-        return _digits(default)
-    return default or ("not set" if default is None else "empty")
-
-
-def flag(name: str) -> str:
-    """The setting's name on the command line."""
-    return "--" + name.replace("_", "-")
-
-
-def variable(name: str) -> str:
-    """The setting's name in the environment."""
-    return ENV_PREFIX + name.upper()
-
-
-def load(
-    app_dir: Path,
-    given: Mapping[str, object] | None = None,
-    spell: Callable[[str], str] = str,
-) -> Settings:
-    """Reads the settings of the app in `app_dir`.
-
-    `given` (flags, or keywords of `Server`) wins over the environment, which wins over the
-    `jac.toml` in `app_dir` or the nearest folder above it; `spell` says how the caller writes a
-    name. ConfigError, of one line, for a wrong value or an unknown name.
-    """
-    layers = [_toml_layer(app_dir), _environment_layer(), _Layer(given or {}, spell)]
-    values: dict[str, object] = {}
-    origins: dict[str, str] = {}
-    for layer in layers:
-        for name, value in layer.values.items():
-            if name not in Settings.model_fields:
-                _refuse(name, f"{layer.spell(name)} is not a setting{_nearest(name, layer)}")
-            values[name] = value
-            origins[name] = layer.spell(name)
-    try:
-        return Settings(**values)  # type: ignore[arg-type]
-    except ValidationError as error:
-        name = str(error.errors(include_input=False, include_url=False)[0]["loc"][0])
-        shown = "its value" if name == "token_secret" else repr(values[name])
-        _refuse(name, f"{origins[name]}: {shown} is not allowed (allowed: {allowed(name)})")
-
-
-def _environment_layer() -> _Layer:
-    values: dict[str, object] = dict(EnvSettingsSource(Settings)())
-    spelled = {name: variable(name) for name in values}
-    for name, unprefixed in _UNPREFIXED.items():
-        if name not in values and os.environ.get(unprefixed):
-            values[name] = os.environ[unprefixed]
-            spelled[name] = unprefixed
-    for key in os.environ:
-        name = key.removeprefix(ENV_PREFIX).lower()
-        if key.startswith(ENV_PREFIX) and name not in Settings.model_fields:
-            values[name] = os.environ[key]
-    return _Layer(values, lambda name: spelled.get(name, variable(name)))
-
-
-def _toml_layer(app_dir: Path) -> _Layer:
-    folders = [app_dir.resolve(), *app_dir.resolve().parents]
-    path = next((found for found in (at / "jac.toml" for at in folders) if found.is_file()), None)
-    if path is None:
-        return _Layer({}, str)
-    try:
-        table: object = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        _refuse("", f"{path}: {error}")
-    for key in TOML_TABLE:
-        table = table.get(key, {}) if isinstance(table, dict) else None
-    if not isinstance(table, dict):
-        _refuse("", f"{path}: [{'.'.join(TOML_TABLE)}] is not a table")
-    return _Layer(table, lambda name: f"{path} [{'.'.join(TOML_TABLE)}] {name}")
-
-
-def _nearest(name: str, layer: _Layer) -> str:
-    near = difflib.get_close_matches(name, Settings.model_fields, n=1)
-    return f"; did you mean {layer.spell(near[0])}?" if near else ""
-
-
-def _refuse(name: str, sentence: str) -> NoReturn:
-    error = ConfigError(sentence)
-    error.field = name
-    raise error from None
+def _field(info: ValidationInfo) -> FieldInfo:
+    return Settings.model_fields[str(info.field_name)]

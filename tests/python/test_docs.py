@@ -17,7 +17,9 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from conftest import Serve
-from jac_cloud.settings import Settings, flag, load
+from jac_cloud.setting_sources import load
+from jac_cloud.setting_texts import flag
+from jac_cloud.settings import Settings
 from markdown_pages import Page, Snippet, page, pages
 from support import JAC, REPOSITORY, ServerProcess, bound, eventually, scaled, without_sanitizer
 
@@ -176,7 +178,7 @@ def check_command(document: Page, words: list[str]) -> None:
         )
         assert targets.returncode == 0, targets.stderr
     elif program.rpartition("/")[2] == "jac" and arguments[:1] == ["serve"]:
-        known = {flag(name) for name in Settings.model_fields} | {"--help", "-H"}
+        known = {flag(name) for name in Settings.model_fields} | {"--help", "-H", "--show-config"}
         assert {word for word in arguments if word.startswith("-")} <= known, words
     elif program == "pip":
         assert arguments == ["install", "."], words

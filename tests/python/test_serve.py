@@ -15,7 +15,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from conftest import Serve
-from jac_cloud.settings import Settings, flag
+from jac_cloud.setting_texts import flag
+from jac_cloud.settings import Settings
 from support import JAC, ServerProcess, copy_app, eventually, scaled
 
 BROKEN = {
@@ -176,6 +177,34 @@ def test_help_shows_every_setting(tmp_path: Path) -> None:
     for name in Settings.model_fields:
         assert flag(name) in shown.stdout
     assert "-H" in shown.stdout
+
+
+def test_show_config_prints_each_setting_with_its_source_and_serves_nothing(app: Path) -> None:
+    secret = "correct horse battery staple 0123456789"
+    arguments = ["serve", app.name, "--port", "81", "--show-config"]
+    shown = run_jac(app.parent, *arguments, TOKEN_SECRET=secret)
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stderr == ""
+    rows = {line.split()[0]: line.split()[1:] for line in shown.stdout.splitlines()}
+    assert {*Settings.model_fields} <= {*rows}
+    assert rows["port"] == ["81", "--port"]
+    assert rows["token_secret"] == ["********", "TOKEN_SECRET"]
+    assert not (app.parent / ".jac").exists()
+    refused = run_jac(app.parent, *arguments, JAC_CLOUD_WORKERS="many")
+    assert "JAC_CLOUD_WORKERS: 'many' is not allowed" in one_line(refused)
+
+
+def test_show_config_wants_no_app(tmp_path: Path) -> None:
+    (tmp_path / "jac.toml").write_text("[plugins.cloud]\nworkers = 3\n", encoding="utf-8")
+    shown = run_jac(tmp_path, "serve", "--show-config")
+    assert shown.returncode == 0, shown.stderr
+    assert f"{tmp_path / 'jac.toml'} [plugins.cloud] workers" in shown.stdout
+
+
+def test_older_names_are_read_with_a_note_in_the_log(serve: Serve) -> None:
+    server = serve("rest", env={"UV_WS_PING_INTERVAL": "7", "UV_PORT": "1"}, log_format="text")
+    assert "UV_WS_PING_INTERVAL is read as JAC_CLOUD_PING_INTERVAL" in server.log()
+    assert "UV_PORT" not in server.log()
 
 
 def test_jac_lists_the_command(tmp_path: Path) -> None:

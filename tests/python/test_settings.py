@@ -1,6 +1,8 @@
 """Settings: which source wins, what a wrong value says, and that their page is up to date."""
 
 import os
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -8,18 +10,51 @@ from pydantic import SecretStr
 
 from jac_cloud._native import Server as NativeServer
 from jac_cloud.errors import ConfigError
-from jac_cloud.settings import ENV_PREFIX, Settings, about, allowed, flag, load, variable
+from jac_cloud.older_settings import OLDER_NAMES, WITHOUT_EFFECT
+from jac_cloud.setting_sources import load as load_with_sources
+from jac_cloud.setting_texts import about, allowed, flag, variable
+from jac_cloud.settings import ENV_PREFIX, Settings
 from jac_cloud.settings_page import page
+from jac_cloud.settings_table import table
 
 DOCS = Path(__file__).parents[2] / "docs"
+OLDER = {*WITHOUT_EFFECT, *(older.variable for older in OLDER_NAMES)}
 STRONG = "correct horse battery staple 0123456789"
+OLDER_CASES = [
+    ("TOKEN_SECRET", "token_secret", STRONG, SecretStr(STRONG)),
+    ("TOKEN_TIMEOUT", "token_timeout", "4", 4 * 3600),
+    ("UV_HOST", "host", "0.0.0.0", "0.0.0.0"),
+    ("HOST", "host", "::1", "::1"),
+    ("UV_PORT", "port", "81", 81),
+    ("PORT", "port", "82", 82),
+    ("UV_BACKLOG", "backlog", "7", 7),
+    ("UV_LIMIT_CONCURRENCY", "max_connections", "8", 8),
+    ("UV_TIMEOUT_KEEP_ALIVE", "idle_timeout", "9", 9.0),
+    ("UV_TIMEOUT_GRACEFUL_SHUTDOWN", "drain_timeout", "0", 0.0),
+    ("UV_H11_MAX_INCOMPLETE_EVENT_SIZE", "max_header_bytes", "4096", 4096),
+    ("UV_ROOT_PATH", "root_path", "/chat", "/chat"),
+    ("UV_FORWARDED_ALLOW_IPS", "trusted_proxies", "*", ("*",)),
+    ("FORWARDED_ALLOW_IPS", "trusted_proxies", "::1,10.0.0.0/8", ("::1", "10.0.0.0/8")),
+    ("UV_WS_MAX_SIZE", "max_message_bytes", "16777216", 16_777_216),
+    ("UV_WS_MAX_QUEUE", "held_events", "32", 32),
+    ("UV_WS_PING_INTERVAL", "ping_interval", "20.0", 20.0),
+    ("UV_WS_PING_TIMEOUT", "pong_timeout", "5", 5.0),
+]
 
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [*os.environ]:
-        if name.startswith(ENV_PREFIX) or name == "TOKEN_SECRET":
+        if name.startswith(ENV_PREFIX) or name in OLDER:
             monkeypatch.delenv(name)
+
+
+def load(
+    folder: Path,
+    given: Mapping[str, object] | None = None,
+    spell: Callable[[str], str] = str,
+) -> Settings:
+    return load_with_sources(folder, given, spell).settings
 
 
 def write_toml(folder: Path, text: str) -> Path:
@@ -147,13 +182,123 @@ def test_origins_are_a_list_or_one_text_with_commas(
     assert load(tmp_path).native()["allowed_origins"] == [*expected]
 
 
-def test_token_secret_is_read_without_the_prefix_too_and_the_prefixed_one_wins(
+@pytest.mark.parametrize(("older", "name", "value", "meant"), OLDER_CASES)
+def test_an_older_name_is_read_with_a_note_unless_the_name_of_now_or_a_flag_is_there(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    older: str,
+    name: str,
+    value: str,
+    meant: object,
+) -> None:
+    write_toml(tmp_path, f"[plugins.cloud]\n{name} = 'not even read'\n")
+    monkeypatch.setenv(older, value)
+    loaded = load_with_sources(tmp_path)
+    assert getattr(loaded.settings, name) == meant
+    assert loaded.sources[name].startswith(older)
+    assert len(loaded.notes) == 1
+    assert older in loaded.notes[0]
+    assert variable(name) in loaded.notes[0]
+    assert value not in loaded.notes[0]
+    now = getattr(loaded.settings, name)
+    given = now.get_secret_value() if isinstance(now, SecretStr) else now
+    assert load_with_sources(tmp_path, {name: given}).notes == ()
+    monkeypatch.setenv(older, "not a value")
+    monkeypatch.setenv(variable(name), ",".join(given) if isinstance(given, tuple) else str(given))
+    assert load_with_sources(tmp_path).notes == ()
+    assert getattr(load(tmp_path), name) == meant
+
+
+def test_every_older_name_is_tried_and_of_a_setting_that_there_is() -> None:
+    assert {case[0]: case[1] for case in OLDER_CASES} == {
+        older.variable: older.setting for older in OLDER_NAMES
+    }
+    assert {older.setting for older in OLDER_NAMES} <= {*Settings.model_fields}
+
+
+def test_a_wrong_value_of_an_older_name_is_refused_by_that_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TOKEN_SECRET", STRONG)
-    assert load(tmp_path).token_secret == SecretStr(STRONG)
-    monkeypatch.setenv("JAC_CLOUD_TOKEN_SECRET", STRONG + "!")
-    assert load(tmp_path).token_secret == SecretStr(STRONG + "!")
+    monkeypatch.setenv("PORT", "tcp://10.0.0.1:80")
+    assert refusal(tmp_path).startswith("PORT: 'tcp://10.0.0.1:80' is not allowed (allowed: ")
+    monkeypatch.delenv("PORT")
+    monkeypatch.setenv("TOKEN_TIMEOUT", "soon")
+    assert refusal(tmp_path).startswith("TOKEN_TIMEOUT (in hours): 'soon' is not allowed")
+
+
+def test_an_older_name_that_has_no_effect_any_more_is_said_to_have_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_SSL_KEYFILE", "/etc/ssl/private/key.pem")
+    (note,) = load_with_sources(tmp_path).notes
+    assert note == "UV_SSL_KEYFILE of the older jac-cloud has no effect here"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("allowed_origins", "chat.example.com"),
+        ("allowed_origins", "https://chat.example.com/page"),
+        ("cors_origins", "https://user@chat.example.com"),
+        ("cors_origins", ["https://a.example", 3]),
+        ("trusted_proxies", "proxy.example.com"),
+        ("trusted_proxies", "10.0.0.1/8"),
+        ("root_path", "chat"),
+        ("root_path", "/chat/"),
+        ("root_path", "/../x y"),
+        ("cors_credentials", "maybe"),
+        ("metrics", "token"),
+        ("metrics_token", "short"),
+    ],
+)
+def test_texts_and_lists_of_another_form_are_refused_with_what_is_allowed(
+    tmp_path: Path, name: str, value: object
+) -> None:
+    message = refusal(tmp_path, {name: value})
+    assert message.startswith(f"{flag(name)}: ")
+    assert f"(allowed: {allowed(name)})" in message
+
+
+def test_credentials_are_never_allowed_to_every_origin(tmp_path: Path) -> None:
+    both = {"cors_origins": "*", "cors_credentials": True}
+    assert refusal(tmp_path, both).startswith("--cors-credentials: True is not allowed")
+    some = {"cors_origins": "https://a.example", "cors_credentials": True}
+    assert load(tmp_path, some).cors_credentials
+
+
+def test_the_table_has_each_setting_with_its_value_and_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toml = write_toml(tmp_path, "[plugins.cloud]\nworkers = 3\n")
+    monkeypatch.setenv("JAC_CLOUD_DEBUG", "true")
+    monkeypatch.setenv("UV_WS_PING_INTERVAL", "7")
+    given = {"cors_origins": "https://a.example,null"}
+    lines = table(load_with_sources(tmp_path, given, flag)).splitlines()
+    rows = {row[0]: row[1:] for row in (re.split(r"  +", line) for line in lines)}
+    assert [*rows][1 : 1 + len(Settings.model_fields)] == [*Settings.model_fields]
+    assert rows["port"] == ["8000", "default"]
+    assert rows["workers"] == ["3", f"{toml} [plugins.cloud] workers"]
+    assert rows["debug"] == ["true", "JAC_CLOUD_DEBUG"]
+    assert rows["ping_interval"] == ["7", "UV_WS_PING_INTERVAL"]
+    assert rows["cors_origins"] == ["https://a.example, null", "--cors-origins"]
+    assert "UV_WS_PING_INTERVAL is read as JAC_CLOUD_PING_INTERVAL" in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("token_secret", STRONG),
+        ("metrics_token", STRONG),
+        ("database_url", f"postgresql://chat:{STRONG}@db.example/chat"),
+        ("database_url", f"postgresql://chat:{STRONG.replace(' ', '/@')}@db.example/chat"),
+        ("database_url", f"postgresql://db.example/chat?user=chat&password={STRONG}"),
+    ],
+)
+def test_the_table_masks_secrets(tmp_path: Path, name: str, value: str) -> None:
+    shown = table(load_with_sources(tmp_path, {name: value}))
+    assert "********" in shown
+    assert "horse" not in shown
+    assert "battery" not in shown
 
 
 @pytest.mark.parametrize("weak", ["secret", "12345678", "a" * 64, "abcabcabc" * 8, "x" * 31])
