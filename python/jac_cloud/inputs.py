@@ -1,40 +1,58 @@
-"""What a walker takes: its `has` fields, checked and converted by pydantic.
-
-JSON is taken strictly and exactly: a text is no number, and no number is rounded that another type
-would have held. A mapping (of a query or a form) holds texts, so there they are converted.
-"""
+"""What a walker takes: its `has` fields, checked and converted by pydantic."""
 
 import dataclasses
-import enum
-import math
-import sys
-import types
-import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable
+from functools import cached_property
+from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    ConfigDict,
-    PlainValidator,
-    TypeAdapter,
-    ValidationError,
-    WithJsonSchema,
-)
-from pydantic.errors import PydanticUserError
-from pydantic_core import PydanticCustomError
+from pydantic import TypeAdapter, ValidationError
+from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
+from starlette.datastructures import UploadFile
 
-from jac_cloud._jaclang import Archetype, EdgeArchetype, NodeArchetype, WalkerArchetype
 from jac_cloud.errors import InvalidInput, SpecError
-from jac_cloud.unit import accessible_node
+from jac_cloud.input_types import FieldTypes, details_of, has_fields, is_required
 
-type Field = dataclasses.Field[Any]
-
-_CONFIG = ConfigDict(extra="ignore", arbitrary_types_allowed=True, allow_inf_nan=False)
+_NO_FILE = "A file can be sent by REST only, as multipart/form-data"
 
 
-class WalkerInput:
+@dataclasses.dataclass(frozen=True, slots=True)
+class FileField:
+    """A field of type UploadFile: whether it takes several, and whether it may be left out."""
+
+    many: bool
+    required: bool
+
+
+class InputPart:
+    """Checks some fields of one walker. Frozen once made, and safe to share."""
+
+    def __init__(self, shape: Any) -> None:
+        self.shape = shape
+        """The dictionary type of the fields."""
+        self.adapter: TypeAdapter[dict[str, Any]] = TypeAdapter(shape)
+
+    def read(self, text: bytes) -> dict[str, Any]:
+        """The walker's arguments from the JSON text of an object: those only that were given.
+
+        InvalidInput otherwise. Call it inside the unit of work: nodes are read there. Forbidden
+        when one of them is not the caller's to see.
+        """
+        try:
+            return self.adapter.validate_json(text or b"{}", strict=True)
+        except ValidationError as error:
+            raise InvalidInput(details_of(error)) from None
+
+    @cached_property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the fields; of anything, where a type of theirs has none."""
+        try:
+            return self.adapter.json_schema()
+        except PydanticInvalidForJsonSchema:
+            return {}
+
+
+class WalkerInput(InputPart):
     """Checks the input of one walker. Frozen once made, and safe to share.
 
     SpecError when a field's type is not known, or when a field that callers cannot set has no
@@ -42,202 +60,61 @@ class WalkerInput:
     """
 
     def __init__(self, walker: type, excluded: frozenset[str] | Literal["*"]) -> None:
-        self._name = walker.__name__
-        has = {field.name: field for field in _fields(walker)}
+        self._walker = walker
+        has = {field.name: field for field in has_fields(walker)}
         self.all_fields = frozenset(has)
         settable = {}
         for name, field in has.items():
             if excluded == "*" or name in excluded:
-                if _is_required(field):
-                    raise SpecError(self._name, "excluded", f"holds {name}, which has no default")
+                if is_required(field):
+                    problem = f"holds {name}, which has no default"
+                    raise SpecError(walker.__name__, "excluded", problem)
             else:
                 settable[name] = field
+        self.has = settable
+        """The fields that a caller may set, in their order."""
         self.fields = frozenset(settable)
-        self.required = frozenset(name for name, field in settable.items() if _is_required(field))
+        self.required = frozenset(name for name, field in settable.items() if is_required(field))
+        types = FieldTypes(walker)
+        self._hints = types.hints(walker, list(settable.values()))
+        self.files = {
+            name: FileField(kind == "files", name in self.required)
+            for name in settable
+            if (kind := _file_kind(self._hints[name]))
+        }
+        """Those of type UploadFile."""
         try:
-            self.adapter: TypeAdapter[dict[str, Any]] = TypeAdapter(
-                _Checks(walker).shape(walker, list(settable.values()))
-            )
+            super().__init__(types.shape(walker, list(settable.values())))
         except (PydanticUserError, NameError, TypeError) as error:
             problem = str(error).splitlines()[0]
-            raise SpecError(self._name, "its input", f"cannot be checked: {problem}") from error
+            raise SpecError(
+                walker.__name__, "its input", f"cannot be checked: {problem}"
+            ) from error
 
-    def read(self, given: bytes | Mapping[str, Any]) -> dict[str, Any]:
-        """The walker's arguments: of those fields only that were given. InvalidInput otherwise.
+    def read(self, text: bytes) -> dict[str, Any]:
+        """As of each part. A walker that needs a file takes no JSON text at all."""
+        missing = [name for name, file in self.files.items() if file.required]
+        if missing:
+            raise InvalidInput([{"type": "file", "loc": [at], "msg": _NO_FILE} for at in missing])
+        return super().read(text)
 
-        `given` is the JSON text of an object, or a mapping of texts. Call it inside the unit of
-        work: nodes are read there. Forbidden when one of them is not the caller's to see.
-        """
-        try:
-            if isinstance(given, bytes):
-                return self.adapter.validate_json(given or b"{}", strict=True)
-            return self.adapter.validate_python(dict(given))
-        except ValidationError as error:
-            raise InvalidInput(_details(error)) from None
+    def annotation(self, name: str) -> Any:
+        """A field's type as pydantic checks it."""
+        return FieldTypes(self._walker).checked(self._hints[name])
 
-
-class _Checks:
-    """Turns the annotations of a walker's fields into what pydantic is to check."""
-
-    def __init__(self, walker: type) -> None:
-        self._walker_class = walker
-        self._walker = walker.__name__
-        self._being_made: set[type] = set()
-
-    def shape(self, cls: type, fields: list[Field]) -> Any:
-        """A dictionary type of those fields; the ones without default must be there."""
-        hints = self._hints(cls, fields)
-        keys: dict[str, Any] = {}
-        for field in fields:
-            checked = self._checked(hints[field.name])
-            required = _is_required(field)
-            keys[field.name] = (typing.Required if required else typing.NotRequired)[checked]
-        # Called by another name: a checker takes the call for the definition of a type.
-        typed_dict: Any = typing.TypedDict
-        made = typed_dict(cls.__name__, keys, total=False)
-        made.__pydantic_config__ = _CONFIG
-        return made
-
-    def _hints(self, cls: type, fields: list[Field]) -> dict[str, Any]:
-        """Fields' types may be texts; all of them are resolved, or each for itself."""
-        try:
-            return typing.get_type_hints(cls, include_extras=True)
-        except Exception:  # noqa: BLE001 - whatever an annotation's evaluation may raise
-            return {field.name: self._resolved(cls, field) for field in fields}
-
-    def _resolved(self, cls: type, field: Field) -> Any:
-        if not isinstance(field.type, str):
-            return field.type
-        try:
-            return eval(field.type, vars(sys.modules[cls.__module__]))  # noqa: S307 - app's own code
-        except Exception as error:  # noqa: BLE001 - as above
-            problem = f"has the type {field.type}, which is not known: {error}"
-            raise SpecError(self._walker, field.name, problem) from None
-
-    def _checked(self, annotation: Any) -> Any:
-        if annotation in (Any, object, any):
-            return Annotated[Any, AfterValidator(_finite)]
-        if annotation is float:
-            return Annotated[float, BeforeValidator(_exact)]
-        if annotation is list:
-            annotation = list[Any]
-        elif annotation is dict:
-            annotation = dict[str, Any]
-        origin, args = get_origin(annotation), get_args(annotation)
-        if origin is Annotated:
-            return Annotated[self._checked(args[0]), *args[1:]]
-        if origin in (Union, types.UnionType):
-            return Union[tuple(self._checked(member) for member in args)]  # noqa: UP007
-        if origin is not None and origin is not Literal and isinstance(origin, type):
-            return self._generic(annotation, origin, args)
-        return self._class(annotation) if isinstance(annotation, type) else annotation
-
-    def _generic(self, annotation: Any, origin: type, args: tuple[Any, ...]) -> Any:
-        if not all(isinstance(arg, type) or get_origin(arg) or arg is Any for arg in args):
-            return annotation
-        return types.GenericAlias(origin, tuple(self._checked(arg) for arg in args))
-
-    def _class(self, cls: type) -> Any:
-        if issubclass(cls, enum.Enum):
-            return _enum(cls)
-        if issubclass(cls, NodeArchetype):
-            return Annotated[Any, PlainValidator(_node(cls)), WithJsonSchema({"type": "string"})]
-        if not issubclass(cls, Archetype) or issubclass(cls, EdgeArchetype | WalkerArchetype):
-            return cls
-        if cls in self._being_made:
-            return Annotated[Any, PlainValidator(_later(cls, self._walker_class))]
-        self._being_made.add(cls)
-        shape = self.shape(cls, list(_fields(cls)))
-        self._being_made.remove(cls)
-        return Annotated[shape, AfterValidator(lambda values: cls(**values))]
+    def part(self, names: Iterable[str]) -> InputPart:
+        """The check of some of the fields only."""
+        fields = [field for name, field in self.has.items() if name in names]
+        return InputPart(FieldTypes(self._walker).shape(self._walker, fields))
 
 
-def _fields(cls: type) -> Iterator[Field]:
-    """The `has` fields that a constructor takes, less what the interpreter keeps for itself."""
-    for field in dataclasses.fields(cls):
-        if field.init and not field.name.startswith("__"):
-            yield field
-
-
-def _is_required(field: Field) -> bool:
-    missing = dataclasses.MISSING
-    return field.default is missing and field.default_factory is missing
-
-
-def _details(error: ValidationError) -> list[dict[str, Any]]:
-    found = error.errors(include_url=False, include_input=False, include_context=False)
-    return [{"type": each["type"], "loc": list(each["loc"]), "msg": each["msg"]} for each in found]
-
-
-def _exact(value: Any) -> Any:
-    if isinstance(value, int) and not isinstance(value, bool):
-        try:
-            exact = int(float(value)) == value
-        except OverflowError:
-            exact = False
-        if not exact:
-            raise PydanticCustomError("float_exact", "Input should be a number that a float holds")
-    return value
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no infinity, but 1e400 becomes one on its way."""
-    left = [value]
-    while left:
-        item = left.pop()
-        if isinstance(item, float) and not math.isfinite(item):
-            raise PydanticCustomError("finite_number", "Input should be a finite number")
-        if isinstance(item, dict):
-            left += item.values()
-        elif isinstance(item, list):
-            left += item
-    return value
-
-
-def _enum(cls: type[enum.Enum]) -> Any:
-    """An enum by its value, as the interpreter writes it, or by its name, as older clients do."""
-    values = [member.value for member in cls]
-
-    def read(value: Any) -> enum.Enum:
-        for member in cls:
-            if type(member.value) is type(value) and member.value == value:
-                return member
-        if isinstance(value, str) and value in cls.__members__:
-            return cls[value]
-        allowed = " or ".join(repr(member.value) for member in cls)
-        raise PydanticCustomError("enum", "Input should be {allowed}", {"allowed": allowed})
-
-    return Annotated[cls, PlainValidator(read), WithJsonSchema({"enum": values})]
-
-
-def _node(cls: type) -> Callable[[Any], Any]:
-    def read(value: Any) -> Any:
-        if not isinstance(value, str):
-            raise PydanticCustomError("string_type", "Input should be the id of a node")
-        node = accessible_node(value)
-        if not isinstance(node, cls):
-            raise PydanticCustomError(
-                "node_type",
-                "Input should be the id of a node of type {name}",
-                {"name": cls.__name__},
-            )
-        return node
-
-    return read
-
-
-def _later(cls: type, walker: type) -> Callable[[Any], Any]:
-    """A class that holds others of itself: its check is made when it is first needed."""
-    made: list[TypeAdapter[Any]] = []
-
-    def read(value: Any) -> Any:
-        if not made:
-            made.append(TypeAdapter(_Checks(walker).shape(cls, list(_fields(cls)))))
-        try:
-            return cls(**made[0].validate_python(value, strict=True))
-        except ValidationError as error:
-            first = _details(error)[0]
-            place = ".".join(str(step) for step in first["loc"])
-            raise PydanticCustomError(first["type"], f"{place}: {first['msg']}") from None
-
-    return read
+def _file_kind(annotation: Any) -> Literal["file", "files"] | None:
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _file_kind(args[0])
+    if origin in (Union, UnionType):
+        kinds = {_file_kind(member) for member in args if member is not type(None)}
+        return kinds.pop() if len(kinds) == 1 else None
+    if origin is list:
+        return "files" if _file_kind(args[0]) == "file" else None
+    return "file" if isinstance(annotation, type) and issubclass(annotation, UploadFile) else None

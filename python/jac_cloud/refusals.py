@@ -79,7 +79,7 @@ def _refusal_of(error: Exception, debug: bool) -> Refusal:
         case errors.InvalidInput():
             if any(detail["type"] == "json_invalid" for detail in error.details):
                 return invalid_json()
-            return Refusal(422, "invalid_event", [_in_request(found) for found in error.details])
+            return Refusal(422, "invalid_event", error.details)
         case errors.Forbidden():
             return Refusal(403, "forbidden", str(error))
         case errors.Conflict():
@@ -93,12 +93,6 @@ def _refusal_of(error: Exception, debug: bool) -> Refusal:
             code = _ROUTING_CODES.get(error.status_code, "bad_request")
             return Refusal(error.status_code, code, str(error.detail), error.headers)
     raise error
-
-
-def _in_request(found: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Where in the request the problem is, rather than where in the walker's input."""
-    place = found["loc"]
-    return {**found, "loc": ["path", "node"] if place == ["node"] else ["body", *place]}
 
 
 class _LastResort:

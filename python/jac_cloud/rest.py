@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
@@ -15,7 +15,8 @@ from jac_cloud.app_info import AppInfo
 from jac_cloud.auth import Tokens
 from jac_cloud.documents import REDOC_POLICY, asyncapi_route, page_routes
 from jac_cloud.openapi import install_openapi
-from jac_cloud.runtime import Interpreter
+from jac_cloud.requests import caller
+from jac_cloud.runtime import Caller, Interpreter
 from jac_cloud.settings import Settings
 from jac_cloud.threads import DaemonPool
 from jac_cloud.user_routes import user_routes
@@ -54,8 +55,12 @@ def create_app(
     )
     install_openapi(app)
     refusals.install(app, debug=settings.debug)
+
+    def who(request: Request) -> Caller:
+        return caller(request, tokens, users)
+
+    app.router.routes += walker_routes(interpreter, walkers, who, settings, pools.walkers)
     app.include_router(user_routes(interpreter, users, tokens, settings, pools.hashes))
-    app.include_router(walker_routes(interpreter, walkers, users, tokens, settings, pools.walkers))
     app.include_router(asyncapi_route(info, walkers.values()))
     app.include_router(page_routes("docs"))
     app.include_router(page_routes("redoc", REDOC_POLICY))

@@ -10,7 +10,7 @@ import logging
 import random
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,8 @@ from jac_cloud.unit import (
 from jac_cloud.walker_spec import WalkerSpec
 
 __all__ = ["Caller", "Deadline", "Interpreter"]
+
+type Inputs = bytes | Callable[[], dict[str, Any]]
 
 logger = logging.getLogger("jac_cloud.walker")
 
@@ -122,7 +124,7 @@ class Interpreter:
     def run(
         self,
         spec: WalkerSpec,
-        inputs: bytes | Mapping[str, Any],
+        inputs: Inputs,
         caller: Caller,
         node: str | None,
         new_unit: Callable[[], Unit],
@@ -130,9 +132,10 @@ class Interpreter:
     ) -> bytes:
         """Runs a walker as one unit of work; its reports as the text of a JSON array.
 
-        `inputs` is the JSON text of an object, or a mapping of texts; `node` is an id in any
-        spelling, or None for the caller's root. `new_unit` is called for each attempt. When
-        `deadline` expires first, the run ends with WalkerTimeout once the walker lets it.
+        `inputs` is the JSON text of an object, or gives the walker's arguments when it is called
+        inside the unit of work; `node` is an id in any spelling, or None for the caller's root.
+        `new_unit` is called for each attempt. When `deadline` expires first, the run ends with
+        WalkerTimeout once the walker lets it.
         InvalidInput, Forbidden, WalkerFailed, WalkerTimeout, Conflict: nothing was committed.
         """
         if node is None and spec.entry_type is EntryType.NODE:
@@ -211,7 +214,7 @@ class _Run:
     store: GraphStore
     report_format: reports.ReportFormat
     spec: WalkerSpec
-    inputs: bytes | Mapping[str, Any]
+    inputs: Inputs
     caller: Caller
     node: str | None
     deadline: Deadline | None
@@ -234,7 +237,9 @@ class _Run:
     def _spawn(self, work: UnitOfWork) -> bytes:
         root = work.context.user_root.archetype
         node = root if self.node is None else accessible_node(self.node)
-        walker: Any = self.spec.cls(**self.spec.input.read(self.inputs))
+        inputs = self.inputs
+        given = self.spec.input.read(inputs) if isinstance(inputs, bytes) else inputs()
+        walker: Any = self.spec.cls(**given)
         # As the interpreter's `spawn`, less its two outer layers: a third of a small walker's time.
         anchor, start = walker.__jac__, node.__jac__
         anchor.next = [start]

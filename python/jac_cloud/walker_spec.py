@@ -2,12 +2,14 @@
 
 import dataclasses
 import difflib
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from jac_cloud.errors import SpecError
 from jac_cloud.inputs import WalkerInput
+from jac_cloud.placement import WITHOUT_BODY, path_parameters
 from jac_cloud.specs import EntryType
 
 HTTP_METHODS = ("get", "post", "put", "patch", "delete", "head", "options", "trace")
@@ -33,7 +35,8 @@ class WalkerSpec:
     private: bool = False
     """It is not to be called from outside at all."""
     path: str = ""
-    """Its HTTP path: below /walker/NAME, or anywhere with a leading slash; may hold {fields}."""
+    """What follows /walker/NAME or /walker/NAME/{node}: empty, or with a leading slash; may hold
+    {fields}."""
     as_query: Names = frozenset()
     """Fields that HTTP takes from the query rather than from the body; `*` for all."""
     excluded: Names = frozenset()
@@ -62,6 +65,13 @@ class WalkerSpec:
         """Whether it may be called through a WebSocket."""
         return "websocket" in self.methods and not self.private
 
+    @property
+    def docstring(self) -> str:
+        """What the app's author says of the walker, if anything."""
+        text = inspect.cleandoc(self.cls.__doc__ or "")
+        # A dataclass without a docstring gets its own signature for one.
+        return "" if text.startswith(f"{self.name}(") else text
+
 
 def parse(cls: type, is_async: bool = False) -> WalkerSpec:
     """The spec of a walker class. SpecError, naming walker and field, when a value is wrong.
@@ -86,7 +96,22 @@ def parse(cls: type, is_async: bool = False) -> WalkerSpec:
         unknown = set(values.get(field, ())) - {"*"} - walker_input.all_fields
         if unknown:
             raise SpecError(name, field, f"names {', '.join(sorted(unknown))}, which it has not")
-    return WalkerSpec(name=name, cls=cls, input=walker_input, is_async=is_async, **values)
+    spec = WalkerSpec(name=name, cls=cls, input=walker_input, is_async=is_async, **values)
+    _check_places(spec)
+    return spec
+
+
+def _check_places(spec: WalkerSpec) -> None:
+    """SpecError where a request could not carry what the walker takes."""
+    for field in path_parameters(spec.path):
+        if field not in spec.input.fields - spec.input.files.keys():
+            raise SpecError(spec.name, "path", f"names {field}, which a caller cannot set by it")
+        if field == "node" and spec.entry_type is not EntryType.ROOT:
+            raise SpecError(spec.name, "path", "names node, which is the node's own place")
+    for field in spec.input.files:
+        for method in spec.methods:
+            if method in WITHOUT_BODY and not spec.private:
+                raise SpecError(spec.name, "methods", f"has {method}, which cannot carry {field}")
 
 
 def _stated(cls: type) -> dict[str, Any]:
@@ -153,6 +178,14 @@ def _entry_type(value: Any) -> EntryType:
     return EntryType(value.upper() if isinstance(value, str) else value)
 
 
+def _path(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    path_parameters(value)
+    path = value.strip("/")
+    return f"/{path}" if path else ""
+
+
 def _mapping(value: Any) -> Mapping[Any, Any]:
     if not isinstance(value, Mapping):
         raise TypeError
@@ -160,9 +193,10 @@ def _mapping(value: Any) -> Mapping[Any, Any]:
 
 
 def _status_code(value: Any) -> int:
-    if type(value) is not int or not 100 <= value <= 599:
+    status = int(value) if isinstance(value, str) else value
+    if type(status) is not int or not 200 <= status <= 599:
         raise ValueError
-    return value
+    return status
 
 
 _FLAG = (_exactly(bool), "true or false")
@@ -173,14 +207,14 @@ _CHECKS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "methods": (_methods, "a list of some of " + ", ".join(METHODS)),
     "auth": _FLAG,
     "private": _FLAG,
-    "path": (_exactly(str), "a text"),
+    "path": (_path, "a path whose {braces} name fields"),
     "as_query": _FIELDS,
     "excluded": _FIELDS,
     "entry_type": (_entry_type, "ROOT, NODE or BOTH"),
     "webhook": _DICT,
     "schedule": _DICT,
     "tags": (_optional(_texts), "a list of texts"),
-    "status_code": (_optional(_status_code), "an HTTP status"),
+    "status_code": (_optional(_status_code), "an HTTP status from 200 to 599"),
     "summary": _TEXT,
     "description": _TEXT,
     "response_description": (_exactly(str), "a text"),

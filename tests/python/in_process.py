@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -33,7 +33,7 @@ class App:
     def raw(
         self,
         walker: str,
-        inputs: bytes | Mapping[str, Any] = b"{}",
+        inputs: bytes = b"{}",
         *,
         root: str | None = None,
         node: str | None = None,

@@ -218,13 +218,6 @@ def test_excluded_fields_keep_their_defaults(app: App) -> None:
     assert app.run("partly_excluded", mine=5, theirs=6) == [[1, 6]]
 
 
-def test_a_mapping_of_texts_is_converted(app: App) -> None:
-    got = json.loads(app.raw("numbers", {"whole": "12", "real": "0.5"}))
-    assert got[0][:2] == [12, 0.5]
-    with pytest.raises(InvalidInput):
-        app.raw("numbers", {"whole": "twelve"})
-
-
 def test_the_input_has_a_schema_for_documents(app: App) -> None:
     schema = app.interpreter.walkers["needs"].input.adapter.json_schema()
     assert schema["required"] == ["one", "two"]

@@ -173,7 +173,9 @@ def test_another_method_is_not_allowed(http: httpx.Client, method: str) -> None:
     assert answer.headers["allow"] == "POST"
 
 
-@pytest.mark.parametrize("path", ["/", "/walker", "/walker/", "/walker/a/b/c", "/nothing"])
+@pytest.mark.parametrize(
+    "path", ["/", "/walker", "/walker/", "/walker/greet/", "/walker/greet/a/b", "/nothing"]
+)
 def test_any_other_path_is_not_found(http: httpx.Client, path: str) -> None:
     refused(http.get(path), 404, "not_found")
 
