@@ -188,11 +188,14 @@ void fail(WalkerJob& job, const std::string& code, const py::object& error,
     job.fail(*known, json, ref);
 }
 
-void finish(WalkerJob& job, const py::bytes& reports) {
+void finish(WalkerJob& job, const py::bytes& reports, unsigned status,
+            const std::optional<py::bytes>& body) {
+    if (status < 100 || status > 599) throw py::value_error("not an HTTP status");
     const std::string text = reports;
+    const std::string body_text = body ? std::string(*body) : std::string();
     // Safe without the GIL: as fail().
     const GilRelease release;
-    job.finish(text);
+    job.finish({text, status, body_text});
 }
 
 void register_jobs(py::module_& module) {
@@ -213,7 +216,8 @@ void register_jobs(py::module_& module) {
             [](const WalkerJob& job) { return job.request().identity.authenticated; })
         .def("unit",
              [](const WalkerJob& job) { return std::make_shared<Unit>(job.request().origin); })
-        .def("finish", &finish, py::arg("reports"))
+        .def("finish", &finish, py::arg("reports"), py::arg("status") = 200,
+             py::arg("body") = py::none())
         .def("fail", &fail, py::arg("code"), py::arg("error") = py::none(),
              py::arg("ref") = py::none());
 

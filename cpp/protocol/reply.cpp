@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <iterator>
+
 #include "protocol/json_scanner.hpp"
 
 namespace jac::cloud {
@@ -30,11 +32,15 @@ std::string connection_reply(std::string_view client_id, const NodeId& root,
     return out;
 }
 
-std::string walker_reply(std::string_view walker, std::string_view reports, std::string_view id) {
+std::string walker_reply(std::string_view walker, const WalkerAnswer& answer, std::string_view id) {
     std::string out = R"({"type":"walker","walker":)";
     append_json_string(out, walker);
-    out += R"(,"status":200,"reports":)";
-    out += reports;
+    fmt::format_to(std::back_inserter(out), R"(,"status":{},"reports":)", answer.status);
+    out += answer.reports;
+    if (!answer.body.empty()) {
+        out += R"(,"body":)";
+        out += answer.body;
+    }
     append_id(out, id);
     out += '}';
     return out;

@@ -15,8 +15,14 @@ namespace jac::cloud {
 std::string connection_reply(std::string_view client_id, const NodeId& root,
                              std::string_view channel_id, std::string_view id);
 
-// `reports` is the JSON text of a list.
-std::string walker_reply(std::string_view walker, std::string_view reports, std::string_view id);
+// What a walker that ended well has to say.
+struct WalkerAnswer {
+    std::string_view reports;  // JSON text of a list
+    unsigned status = 200;     // of HTTP
+    std::string_view body{};   // JSON text that the walker gave beside its reports; empty: none
+};
+
+std::string walker_reply(std::string_view walker, const WalkerAnswer& answer, std::string_view id);
 
 // For an event with an id that has no reply of its own.
 std::string ack_reply(std::string_view id);

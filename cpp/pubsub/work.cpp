@@ -1,17 +1,15 @@
 #include "pubsub/work.hpp"
 
-#include "protocol/reply.hpp"
-
 namespace jac::cloud {
 
 WalkerJob::~WalkerJob() {
     if (done_) fail(ReplyError::walker_failed, {});
 }
 
-void WalkerJob::finish(std::string_view reports) {
+void WalkerJob::finish(const WalkerAnswer& result) {
     std::string reply;
     if (request_.response) {
-        reply = walker_reply(request_.walker, reports, request_.id);
+        reply = walker_reply(request_.walker, result, request_.id);
     } else if (!request_.id.empty()) {
         reply = ack_reply(request_.id);
     }

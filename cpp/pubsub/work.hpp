@@ -9,6 +9,7 @@
 
 #include "base/ids.hpp"
 #include "base/reply_error.hpp"
+#include "protocol/reply.hpp"
 #include "pubsub/origin.hpp"
 
 namespace jac::cloud {
@@ -40,8 +41,8 @@ class WalkerJob {
 
     const Request& request() const noexcept { return request_; }
 
-    // The walker's unit of work is committed. `reports` is the JSON text of a list.
-    void finish(std::string_view reports);
+    // The walker's unit of work is committed.
+    void finish(const WalkerAnswer& answer);
     // Nothing was committed. `error_json` is JSON text; empty: the error's own sentence.
     void fail(ReplyError error, std::string_view error_json,
               const std::optional<std::string>& ref = std::nullopt);

@@ -59,8 +59,12 @@ class WalkerEvent:
     def unit(self) -> Unit:
         """A new attempt, bound to this event's connection and to who it speaks for."""
 
-    def finish(self, reports: bytes) -> None:
-        """The unit is committed; `reports` is the JSON text of a list."""
+    def finish(self, reports: bytes, status: int = 200, body: bytes | None = None) -> None:
+        """The unit is committed; `reports` is the JSON text of a list.
+
+        `status` is one of HTTP, 100 to 599, else ValueError; `body` is JSON text that the walker
+        gave beside its reports.
+        """
 
     def fail(self, code: str, error: str | bytes | None = None, ref: str | None = None) -> None:
         """Nothing was committed.

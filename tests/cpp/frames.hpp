@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "deflate/inflater.hpp"
 #include "protocol/frame.hpp"
 
 namespace jac::cloud {
@@ -54,16 +55,21 @@ inline std::string close_frame(unsigned code, std::string_view reason = {}) {
 struct ServerFrame {
     Opcode opcode;
     std::string payload;
+    bool deflated = false;
 
     friend bool operator==(const ServerFrame&, const ServerFrame&) = default;
 };
 
-// Reads what a server sent, as strictly as a client may: whole frames, final and unmasked.
-inline std::vector<ServerFrame> read_server_frames(std::string_view bytes) {
+// Reads what a server sent, as strictly as a client may: whole frames, final and unmasked, and
+// compressed only where that was agreed on (then the payload is what it stands for).
+inline std::vector<ServerFrame> read_server_frames(std::string_view bytes, bool deflate = false) {
+    Inflater inflater;
     std::vector<ServerFrame> frames;
     while (!bytes.empty()) {
         const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(bytes.at(i)); };
-        if ((byte(0) & 0xF0) != 0x80) throw std::runtime_error("not a final frame");
+        const bool deflated = (byte(0) & 0x40) != 0;
+        if ((byte(0) & 0xB0) != 0x80) throw std::runtime_error("not a final frame");
+        if (deflated && !deflate) throw std::runtime_error("a compressed frame");
         std::uint64_t size = byte(1);
         if (size > 127) throw std::runtime_error("a masked frame");
         std::size_t at = 2;
@@ -73,8 +79,13 @@ inline std::vector<ServerFrame> read_server_frames(std::string_view bytes) {
             for (std::size_t i = 0; i < extended; ++i) size = size << 8 | byte(at++);
         }
         if (bytes.size() - at < size) throw std::runtime_error("a frame cut short");
-        frames.push_back(
-            {static_cast<Opcode>(byte(0) & 0x0F), std::string(bytes.substr(at, size))});
+        auto payload = bytes.substr(at, size);
+        if (deflated) {
+            const auto [outcome, message] = inflater.inflate(payload, std::size_t{1} << 24);
+            if (outcome != Inflation::whole) throw std::runtime_error("not compressed well");
+            payload = message;
+        }
+        frames.push_back({static_cast<Opcode>(byte(0) & 0x0F), std::string(payload), deflated});
         bytes.remove_prefix(at + size);
     }
     return frames;

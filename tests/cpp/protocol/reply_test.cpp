@@ -24,16 +24,22 @@ TEST(Reply, EchoesTheIdAsItWasWritten) {
 }
 
 TEST(Reply, WalkerReplyHasNameStatusAndReports) {
-    EXPECT_EQ(walker_reply("hello", "[1,{\"a\":1.10}]", ""),
+    EXPECT_EQ(walker_reply("hello", {"[1,{\"a\":1.10}]"}, ""),
               R"({"type":"walker","walker":"hello","status":200,"reports":[1,{"a":1.10}]})");
-    EXPECT_EQ(walker_reply("hello", "[]", "\"q\""),
+    EXPECT_EQ(walker_reply("hello", {"[]"}, "\"q\""),
               R"({"type":"walker","walker":"hello","status":200,"reports":[],"id":"q"})");
+}
+
+TEST(Reply, WalkerReplyCarriesTheStatusAndBodyThatTheWalkerGave) {
+    EXPECT_EQ(
+        walker_reply("hello", {.reports = "[]", .status = 201, .body = R"({"a":1})"}, "1"),
+        R"({"type":"walker","walker":"hello","status":201,"reports":[],"body":{"a":1},"id":1})");
 }
 
 TEST(Reply, NamesThatNeedEscapesAreEscaped) {
     const std::string odd = "quote\" slash\\ line\n tab\t nul\x01 caf\xC3\xA9 \xF0\x9F\x98\x80";
     EXPECT_EQ(json::parse(connection_reply("c", public_root, odd, ""))["data"]["channel_id"], odd);
-    EXPECT_EQ(json::parse(walker_reply(odd, "[]", ""))["walker"], odd);
+    EXPECT_EQ(json::parse(walker_reply(odd, {"[]"}, ""))["walker"], odd);
 }
 
 TEST(Reply, EveryErrorHasTypeSentenceAndCode) {

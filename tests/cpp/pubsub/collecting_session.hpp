@@ -74,10 +74,12 @@ class SessionTest : public testing::Test {
     }
 
     // An open session that has been sent its first frames.
-    CollectingSession& open(std::string channel = "lobby", const Identity& identity = {}) {
+    CollectingSession& open(std::string channel = "lobby", const Identity& identity = {},
+                            int deflate_window = 0) {
         const auto number = ++last_number_;
-        sessions_.push_back(std::make_unique<CollectingSession>(
-            context_, number, "client" + std::to_string(number), std::move(channel), identity));
+        sessions_.push_back(
+            std::make_unique<CollectingSession>(context_, number, "client" + std::to_string(number),
+                                                std::move(channel), identity, deflate_window));
         auto& session = *sessions_.back();
         session.open("HEAD");
         hub_.flush();

@@ -26,20 +26,20 @@ WalkerJob job(Replies& replies, bool response, std::string id = {}) {
 
 TEST(WalkerJob, AnswersWithReportsWhenTheyAreWanted) {
     Replies replies;
-    job(replies, true, "3").finish("[1]");
+    job(replies, true, "3").finish({"[1]"});
     EXPECT_EQ(replies,
               Replies{R"({"type":"walker","walker":"hello","status":200,"reports":[1],"id":3})"});
 }
 
 TEST(WalkerJob, AnswersWithAnAckWhenOnlyAnIdAsksForOne) {
     Replies replies;
-    job(replies, false, "\"a\"").finish("[1]");
+    job(replies, false, "\"a\"").finish({"[1]"});
     EXPECT_EQ(replies, Replies{R"({"type":"ack","id":"a"})"});
 }
 
 TEST(WalkerJob, AnswersWithNothingToSendWhenNothingIsWanted) {
     Replies replies;
-    job(replies, false).finish("[1]");
+    job(replies, false).finish({"[1]"});
     EXPECT_EQ(replies, Replies{""});
 }
 
@@ -68,8 +68,8 @@ TEST(WalkerJob, IsAnsweredOnceWhateverIsCalled) {
     Replies replies;
     {
         auto first = job(replies, true);
-        first.finish("[]");
-        first.finish("[]");
+        first.finish({"[]"});
+        first.finish({"[]"});
         first.fail(ReplyError::conflict, {});
         const auto moved = std::move(first);
     }
@@ -77,7 +77,7 @@ TEST(WalkerJob, IsAnsweredOnceWhateverIsCalled) {
     {
         auto first = job(replies, true);
         auto moved = std::move(first);
-        moved.finish("[]");
+        moved.finish({"[]"});
     }
     EXPECT_EQ(replies.size(), 2U);
 }

@@ -172,7 +172,7 @@ TEST_F(ServerTest, ForgetsAClientThatDropsWhileItsWalkerRuns) {
     client.drop();
     EXPECT_TRUE(eventually([this] { return stat("clients") == 0; }));
     EXPECT_FALSE(job.request().origin.send(std::make_shared<const Message>("{}")));
-    job.finish("[]");
+    job.finish({"[]"});
     EXPECT_TRUE(eventually([this] { return stat("connections") == 0; }));
 }
 
@@ -256,7 +256,7 @@ TEST_F(ServerTest, LetsAWalkerFinishWhileItDrains) {
     auto job = job_of(client);
     server_->drain();
     EXPECT_FALSE(server_->services().walker_lane.take());
-    job.finish("[7]");
+    job.finish({"[7]"});
     EXPECT_EQ(client.receive()["reports"], json::parse("[7]"));
     std::thread stopping([this] { server_->stop(10s); });
     EXPECT_EQ(client.wait_for_close(), CloseCode::going_away);
@@ -270,7 +270,7 @@ TEST_F(ServerTest, AnswersThatComeAfterItsEndFindNobody) {
     auto job = job_of(client);
     server_->stop(0s);
     EXPECT_FALSE(job.request().origin.send(std::make_shared<const Message>("{}")));
-    job.finish("[]");
+    job.finish({"[]"});
 }
 
 TEST_F(ServerTest, SaysWhichAddressIsTaken) {
