@@ -4,7 +4,7 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
@@ -13,8 +13,10 @@ from starlette.staticfiles import StaticFiles
 
 from jac_cloud.app_info import AppInfo
 from jac_cloud.asyncapi import asyncapi_document, server_of
+from jac_cloud.settings import Settings
 from jac_cloud.walker_spec import WalkerSpec
 
+_READ: Final = ["GET", "HEAD"]
 _PAGES: Final = Path(__file__).parent / "pages"
 
 # Scripts and requests of this server only; no page of another may hold ours in a frame.
@@ -31,7 +33,7 @@ _POLICY: Final = {
 }
 # ReDoc searches in a worker that it makes of its own script. It makes style elements: those of
 # styled-components are empty (a script adds the rules), and one has the text of the second hash.
-REDOC_POLICY: Final = {
+_REDOC_POLICY: Final = {
     "style-src": "'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' "
     "'sha256-QMIg+bpjm3JdElJ388KYke01izlUW0UoNOeKjpMxdgc='",
     "worker-src": "blob:",
@@ -45,30 +47,38 @@ _HEADERS: Final = {
 }
 
 
-def asyncapi_route(info: AppInfo, walkers: Iterable[WalkerSpec]) -> APIRouter:
-    """`/asyncapi.json`."""
-    document = asyncapi_document(info, walkers)
+def document_routes(info: AppInfo, walkers: Iterable[WalkerSpec], settings: Settings) -> APIRouter:
+    """`/asyncapi.json` and the pages, as far as the settings want them."""
     router = APIRouter(include_in_schema=False)
+    has_documents = settings.documents == "on"
+    has_console = settings.console == "on" or (settings.console == "auto" and settings.debug)
+    if has_documents:
+        _add_page(router, "docs")
+        _add_page(router, "redoc", _REDOC_POLICY)
+    if has_console:
+        _add_page(router, "console")
+    if has_documents or has_console:
+        _add_asyncapi(router, asyncapi_document(info, walkers))
+    return router
 
-    @router.api_route("/asyncapi.json", methods=["GET", "HEAD"])
+
+def _add_asyncapi(router: APIRouter, document: dict[str, Any]) -> None:
+    @router.api_route("/asyncapi.json", methods=_READ)
     def asyncapi(request: Request) -> JSONResponse:
         root_path = request.scope.get("root_path", "")
         server = server_of(request.url.scheme, request.url.netloc, root_path)
         return JSONResponse(document | {"servers": {"this": server}})
 
-    return router
 
-
-def page_routes(name: str, policy: Mapping[str, str] | None = None) -> APIRouter:
+def _add_page(router: APIRouter, name: str, policy: Mapping[str, str] | None = None) -> None:
     """`/NAME` and its files under `/NAME/`. `policy` has what differs from the usual one."""
     folder = _PAGES / name
     files = {path.name: path for path in (*folder.rglob("*.*"), _PAGES / "icon.svg")}
     statics = StaticFiles()
     headers = _HEADERS | {"Content-Security-Policy": _joined(_POLICY | dict(policy or {}))}
-    router = APIRouter(include_in_schema=False)
 
-    @router.api_route(f"/{name}", methods=["GET", "HEAD"])
-    @router.api_route(f"/{name}/{{file}}", methods=["GET", "HEAD"])
+    @router.api_route(f"/{name}", methods=_READ)
+    @router.api_route(f"/{name}/{{file}}", methods=_READ)
     def page(request: Request, file: str = "index.html") -> Response:
         path = files.get(file)
         if path is None:
@@ -76,8 +86,6 @@ def page_routes(name: str, policy: Mapping[str, str] | None = None) -> APIRouter
         response = statics.file_response(path, path.stat(), request.scope)
         response.headers.update(headers)
         return response
-
-    return router
 
 
 def _joined(policy: Mapping[str, str]) -> str:

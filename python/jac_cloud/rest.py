@@ -13,7 +13,7 @@ from starlette.types import Scope
 from jac_cloud import refusals
 from jac_cloud.app_info import AppInfo
 from jac_cloud.auth import Tokens
-from jac_cloud.documents import REDOC_POLICY, asyncapi_route, page_routes
+from jac_cloud.documents import document_routes
 from jac_cloud.openapi import install_openapi
 from jac_cloud.requests import caller
 from jac_cloud.runtime import Caller, Interpreter
@@ -48,7 +48,7 @@ def create_app(
         title=info.title,
         version=info.version,
         description=info.description,
-        openapi_url="/openapi.json",
+        openapi_url="/openapi.json" if settings.documents == "on" else None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -61,9 +61,7 @@ def create_app(
 
     app.router.routes += walker_routes(interpreter, walkers, who, settings, pools.walkers)
     app.include_router(user_routes(interpreter, users, tokens, settings, pools.hashes))
-    app.include_router(asyncapi_route(info, walkers.values()))
-    app.include_router(page_routes("docs"))
-    app.include_router(page_routes("redoc", REDOC_POLICY))
+    app.include_router(document_routes(info, walkers.values(), settings))
     if static is not None:
         # As the router's default and not mounted: a mount would hide the 405 of the routes.
         app.router.default = _Static(directory=static, html=True)

@@ -149,6 +149,13 @@ class Settings(BaseSettings):
     static: str = _rest(
         "static", "Folder served at `/` where it exists, relative to the app's. Empty: none."
     )
+    documents: Literal["on", "off"] = _rest(
+        "on", "Whether the app is described: `/docs`, `/redoc`, `/openapi.json`, `/asyncapi.json`."
+    )
+    console: Literal["auto", "on", "off"] = _rest(
+        "auto",
+        "Whether `/console` is there, a page to try WebSocket events. `auto`: where `debug` is.",
+    )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = _rest(
         (),
         "Origins whose pages may read answers over HTTP (CORS): `https://chat.example.com`, or `*` "
