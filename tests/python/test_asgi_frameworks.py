@@ -127,7 +127,7 @@ def app(tmp_path: Path, seen: Seen) -> Application:
             try:
                 while True:
                     yield b"tick"
-                    await asyncio.sleep(0.001)
+                    await asyncio.sleep(0)
             finally:
                 seen.streaming_ended.set()
 

@@ -220,6 +220,7 @@ def jac_start(folder: Path, port: int, installed: bool) -> str:
     app = folder / ("with" if installed else "without") / "others.jac"
     app.parent.mkdir(parents=True)
     app.write_text(OTHERS)
+    url = f"http://127.0.0.1:{port}/walkers"
     server = subprocess.Popen(
         bound([sys.executable, "-c", START, str(port)]),
         cwd=app.parent,
@@ -233,7 +234,7 @@ def jac_start(folder: Path, port: int, installed: bool) -> str:
         def answer() -> str:
             assert server.poll() is None, server.stdout and server.stdout.read()
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/walkers", timeout=5) as got:
+                with urllib.request.urlopen(url, timeout=scaled(5)) as got:
                     return str(got.read().decode())
             except OSError:
                 return ""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Serve
-from support import ServerProcess, copy_app
+from support import ServerProcess, copy_app, scaled
 
 HIDDEN = "not served"
 
@@ -61,7 +61,7 @@ def test_the_routes_are_there_beside_the_files(server: ServerProcess) -> None:
 )  # fmt: skip
 def test_nothing_else_is_served(server: ServerProcess, path: str) -> None:
     # Not by httpx, which tidies paths.
-    connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=scaled(10))
     connection.request("GET", path)
     answer = connection.getresponse()
     body = answer.read().decode()

@@ -188,8 +188,12 @@ def dangling(app: App) -> list[object]:
 
 def test_two_walkers_that_find_nothing_do_not_both_make_it(app: App) -> None:
     # The edge list that the losing one had read has changed by the time it commits.
-    at_once(16, 8, lambda _: app.run("find_or_make"))
+    with held(app, "find_or_make"):
+        app.run("find_or_make")
     assert len(app.run("look")) == 1
+    other = app.other_user()
+    at_once(16, 8, lambda _: other.run("find_or_make"))
+    assert len(other.run("look")) == 1
 
 
 def test_effects_that_wait_for_the_commit_run_after_it_and_only_then(
