@@ -1,4 +1,4 @@
-"""Tokens: signed by HS256, and the secret that signs them.
+"""Tokens: signed by HS256.
 
 The header and the claims of a token are exactly those that `Tokens.issue` writes. Whatever else
 a token brings (another algorithm, a key of its own, a claim that is missing or of another type)
@@ -6,17 +6,15 @@ makes it invalid; there is one error for all of it, for who presents it learns n
 """
 
 import json
-import os
 import secrets
 import time
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import jwt
 
-from jac_cloud.errors import CloudError, ConfigError
-from jac_cloud.setting_checks import SECRET_BYTES_MIN, is_weak
+from jac_cloud.errors import CloudError
 from jac_cloud.settings import TOKEN_TIMEOUT_MAX
 
 # No real token comes near; a longer one is not worth decoding.
@@ -38,43 +36,83 @@ class InvalidToken(CloudError):
         super().__init__("The token is not valid.")
 
 
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a token says. Times are Unix seconds."""
+
+    user_id: str
+    token_id: str
+    issued_at: int
+    expires_at: int
+
+    @property
+    def epoch(self) -> int:
+        """The user's last revocation of all tokens before this one was issued, 0 for none."""
+        number = self.token_id.partition(".")[0]
+        return int(number) if number != self.token_id and number.isdecimal() else 0
+
+
+@dataclass(frozen=True, slots=True)
+class PreviousSecret:
+    """The secret that signed tokens before the present one; it counts until `until` (Unix s)."""
+
+    secret: bytes
+    until: float
+
+
 class Tokens:
     """Issues and reads tokens. Safe to use from any thread.
 
     `secret` is at least 32 bytes (RFC 7518 section 3.2), `lifetime` in seconds, `clock` gives
-    Unix seconds.
+    Unix seconds. `previous` is for reading only.
     """
 
     def __init__(
-        self, secret: bytes, lifetime: int, clock: Callable[[], float] = time.time
+        self,
+        secret: bytes,
+        lifetime: int,
+        clock: Callable[[], float] = time.time,
+        previous: PreviousSecret | None = None,
     ) -> None:
         self._secret = secret
-        self._lifetime = lifetime
+        self._previous = previous
         self._clock = clock
+        self.lifetime = lifetime
 
-    def issue(self, user_id: str) -> str:
-        """A new token for the user, valid from now on for the lifetime."""
+    def issue(self, user_id: str, epoch: int = 0) -> str:
+        """A new token for the user, valid from now on for the lifetime.
+
+        `epoch` is the number of the last revocation that it is to outlive (`users.User.epoch`).
+        """
         now = int(self._clock())
         claims = {
             "sub": user_id,
             "iat": now,
-            "exp": now + self._lifetime,
-            "jti": secrets.token_hex(16),
+            "exp": now + self.lifetime,
+            # Older versions wrote no epoch, which is read as 0.
+            "jti": f"{epoch}.{secrets.token_hex(16)}",
         }
         return jwt.encode(claims, self._secret, _ALGORITHM)
 
-    def read(self, token: str) -> str:
-        """The id of the user whom the token was issued to. InvalidToken for anything else."""
+    def read(self, token: str) -> Claims:
+        """What the token says. InvalidToken unless it is one of ours that has not expired."""
         if len(token) > TOKEN_CHARACTERS_MAX:
             raise InvalidToken
+        claims = self._verified(token, self._secret)
+        if claims is None and self._previous and self._clock() < self._previous.until:
+            claims = self._verified(token, self._previous.secret)
+        if claims is None:
+            raise InvalidToken
+        return Claims(claims["sub"], claims["jti"], claims["iat"], claims["exp"])
+
+    def _verified(self, token: str, secret: bytes) -> dict[str, Any] | None:
+        """The claims if they are signed by the secret and as they must be."""
         try:
-            signed = _JWS.decode_complete(token, self._secret, algorithms=[_ALGORITHM])
+            signed = _JWS.decode_complete(token, secret, algorithms=[_ALGORITHM])
             claims = json.loads(signed["payload"])
         except (jwt.PyJWTError, ValueError, RecursionError):
-            raise InvalidToken from None
-        if signed["header"] != _HEADER or not self._holds(claims):
-            raise InvalidToken
-        return str(claims["sub"])
+            return None
+        return claims if signed["header"] == _HEADER and self._holds(claims) else None
 
     def _holds(self, claims: Any) -> bool:
         # Checked here and not by the library, which takes "1", 1.5 and True for times.
@@ -100,53 +138,3 @@ def read_bearer(authorization: str) -> str:
     if scheme.lower() != "bearer" or not token or token != token.strip() or " " in token:
         raise InvalidToken
     return token
-
-
-def kept_secret(path: Path) -> bytes:
-    """The secret kept in the file `path`, made there once: 256 bits as hex digits, mode 0600.
-
-    Servers that start at the same time agree on one secret, and a crash leaves either none or a
-    whole one. ConfigError when the file holds a weak one or others may read it.
-    """
-    try:
-        secret = _read_secret(path)
-    except FileNotFoundError:
-        _make_secret(path)
-        secret = _read_secret(path)
-    if is_weak(secret):
-        raise ConfigError(f"{path}: the secret is too weak; delete the file to get a new one")
-    return secret
-
-
-def _read_secret(path: Path) -> bytes:
-    mode = path.stat().st_mode
-    if mode & 0o077:
-        raise ConfigError(f"{path}: others may read the secret; chmod 600, and consider a new one")
-    return path.read_bytes().strip()
-
-
-def _make_secret(path: Path) -> None:
-    # Written whole under a name of its own, then linked: a link fails where another process was
-    # first, and is never seen half written.
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_hex(SECRET_BYTES_MIN).encode())
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            return
-        _sync_folder(path.parent)
-    finally:
-        draft.unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

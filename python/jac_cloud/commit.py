@@ -72,6 +72,7 @@ type Change = Created | Changed | Deleted
 
 def write(connection: sqlite3.Connection, changes: list[Change]) -> None:
     """Writes the changes in the caller's transaction. WriteConflict when one does not hold."""
+    _check_owners(connection, changes)
     now = datetime.now(UTC).isoformat()
     for change in changes:
         match change:
@@ -81,6 +82,15 @@ def write(connection: sqlite3.Connection, changes: list[Change]) -> None:
                 _change(connection, change, now)
             case Deleted():
                 _delete(connection, change.key, change.loaded.text)
+
+
+def _check_owners(connection: sqlite3.Connection, changes: list[Change]) -> None:
+    """What is made for a user who has been deleted meanwhile would never be deleted."""
+    owners = {change.anchor.root for change in changes if isinstance(change, Created)} - {None}
+    for owner in map(str, owners):
+        query = "SELECT 1 FROM anchors WHERE id = ?"
+        if connection.execute(query, (owner,)).fetchone() is None:
+            raise WriteConflict(owner)
 
 
 def _create(connection: sqlite3.Connection, change: Created, now: str) -> None:

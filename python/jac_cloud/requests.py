@@ -5,10 +5,9 @@ from itertools import accumulate
 
 from fastapi import Request
 
-from jac_cloud.auth import InvalidToken, Tokens, read_bearer
+from jac_cloud.identity import Identities
 from jac_cloud.refusals import Refusal, invalid_json
 from jac_cloud.runtime import Caller, Interpreter
-from jac_cloud.users import Users
 
 PUBLIC = Caller(Interpreter.PUBLIC_ROOT, authenticated=False)
 
@@ -41,17 +40,12 @@ def check_depth(body: bytes, levels: int) -> None:
         raise invalid_json(f"The body is nested deeper than {levels} levels")
 
 
-def caller(request: Request, tokens: Tokens, users: Users) -> Caller:
+def caller(request: Request, identities: Identities) -> Caller:
     """Who asks: the user of the token, the public user where there is no token.
 
     InvalidToken for a bad one, never a silent downgrade. Reads the database: not for the loop.
     """
-    presented = request.headers.getlist("authorization")
-    if not presented:
-        return PUBLIC
-    if len(presented) > 1:
-        raise InvalidToken
-    user = users.find(tokens.read(read_bearer(presented[0])))
-    if user is None:
-        raise InvalidToken
-    return Caller(user.root_hex, authenticated=True)
+    identity = identities.of_header(request.headers.getlist("authorization"))
+    who = PUBLIC if identity is None else Caller(identity.user.root_hex)
+    request.state.root = who.root_hex
+    return who

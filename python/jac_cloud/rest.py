@@ -14,6 +14,7 @@ from jac_cloud import refusals
 from jac_cloud.app_info import AppInfo
 from jac_cloud.auth import Tokens
 from jac_cloud.documents import document_routes
+from jac_cloud.identity import Identities
 from jac_cloud.openapi import install_openapi
 from jac_cloud.requests import caller
 from jac_cloud.runtime import Caller, Interpreter
@@ -38,6 +39,7 @@ def create_app(
     walkers: Mapping[str, WalkerSpec],
     users: Users,
     tokens: Tokens,
+    identities: Identities,
     settings: Settings,
     pools: Pools,
     info: AppInfo,
@@ -57,10 +59,10 @@ def create_app(
     refusals.install(app, debug=settings.debug)
 
     def who(request: Request) -> Caller:
-        return caller(request, tokens, users)
+        return caller(request, identities)
 
     app.router.routes += walker_routes(interpreter, walkers, who, settings, pools.walkers)
-    app.include_router(user_routes(interpreter, users, tokens, settings, pools.hashes))
+    app.include_router(user_routes(interpreter, users, tokens, identities, settings, pools.hashes))
     app.include_router(document_routes(info, walkers.values(), settings))
     if static is not None:
         # As the router's default and not mounted: a mount would hide the 405 of the routes.

@@ -28,6 +28,7 @@ from jac_cloud._native import CURRENT_UNIT, Unit
 from jac_cloud.commit import WriteConflict
 from jac_cloud.discovery import load_and_discover
 from jac_cloud.errors import Conflict, InvalidInput, WalkerError, WalkerFailed
+from jac_cloud.graph_removal import remove_root
 from jac_cloud.loading import importable, load_module
 from jac_cloud.memory import UnitMemory
 from jac_cloud.specs import EntryType
@@ -120,6 +121,10 @@ class Interpreter:
             # Short values are kept for roots that everybody knows.
             if root.int >> (_ROOT_ID_BITS - 8) and self._ensure_root(root):
                 return root.hex
+
+    def remove_root(self, root_hex: str) -> int:
+        """Removes a user's root and all that belongs to it; how many nodes and edges that were."""
+        return remove_root(self._store, UUID(root_hex))
 
     def run(
         self,

@@ -11,12 +11,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from jac_cloud import app_info
+from jac_cloud import app_info, deletion
 from jac_cloud._native import Server as NativeServer
 from jac_cloud.asgi import AsgiBridge
-from jac_cloud.auth import Tokens, kept_secret
+from jac_cloud.auth import Tokens
 from jac_cloud.dispatcher import Dispatcher
 from jac_cloud.errors import CloudError, ConfigError
+from jac_cloud.identity import Identities
 from jac_cloud.logs import NativeLogs
 from jac_cloud.passwords import Passwords
 from jac_cloud.rest import Pools, create_app
@@ -25,6 +26,7 @@ from jac_cloud.setting_sources import load
 from jac_cloud.settings import Settings
 from jac_cloud.threads import DaemonPool
 from jac_cloud.token_checker import TokenChecker
+from jac_cloud.token_secret import kept_secret
 from jac_cloud.users import Users
 from jac_cloud.walker_spec import WalkerSpec
 
@@ -157,7 +159,9 @@ class _Parts:
         self.walkers = {name: spec for name, spec in loaded.items() if not spec.private}
         self.users = Users(settings.database_url or _sqlite_url(data_dir), Passwords())
         undo.callback(self.users.close)
+        deletion.end_deletions(self.users, self.interpreter)
         tokens = Tokens(_secret(data_dir, settings), settings.token_timeout)
+        identities = Identities(tokens, self.users)
 
         self.native = NativeServer(settings.native())
         undo.callback(self._join)
@@ -171,7 +175,7 @@ class _Parts:
             DaemonPool(settings.hash_threads or _cores(), "jac-cloud-hash"),
         )
         self.logs = NativeLogs(self.native)
-        self.checker = TokenChecker(self.native, self.users, tokens)
+        self.checker = TokenChecker(self.native, identities)
         self.dispatcher = Dispatcher(
             self.native,
             self.interpreter,
@@ -186,6 +190,7 @@ class _Parts:
             self.walkers,
             self.users,
             tokens,
+            identities,
             settings,
             self.pools,
             app_info.read(app),

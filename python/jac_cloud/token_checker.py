@@ -6,8 +6,8 @@ import threading
 from sqlalchemy.exc import SQLAlchemyError
 
 from jac_cloud._native import Server as NativeServer
-from jac_cloud.auth import InvalidToken, Tokens
-from jac_cloud.users import Users
+from jac_cloud.auth import InvalidToken
+from jac_cloud.identity import Identities
 
 _LOGGER = logging.getLogger(f"{__package__}.tokens")
 
@@ -15,14 +15,12 @@ _LOGGER = logging.getLogger(f"{__package__}.tokens")
 class TokenChecker:
     """Answers the tokens of handshakes and of `change_user` events, in the order they came.
 
-    A token counts only while its user exists. One that cannot be checked, because the database
-    fails, is rejected.
+    One that cannot be checked, because the database fails, is rejected.
     """
 
-    def __init__(self, native: NativeServer, users: Users, tokens: Tokens) -> None:
+    def __init__(self, native: NativeServer, identities: Identities) -> None:
         self._native = native
-        self._users = users
-        self._tokens = tokens
+        self._identities = identities
         self._thread = threading.Thread(target=self._work, name="jac-cloud-tokens", daemon=True)
 
     def start(self) -> None:
@@ -43,10 +41,9 @@ class TokenChecker:
 
     def _root_of(self, token: str) -> str | None:
         try:
-            user = self._users.find(self._tokens.read(token))
+            return self._identities.of(token).user.root_hex
         except InvalidToken:
             return None
         except SQLAlchemyError:
             _LOGGER.exception("a token could not be checked")
             return None
-        return user.root_hex if user else None

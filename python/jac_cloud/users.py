@@ -1,98 +1,84 @@
 """Users: who they are, kept by SQLAlchemy, each with a root of its own in the graph."""
 
-import re
 import secrets
-import sqlite3
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, cast
 
-from sqlalchemy import String, Table, create_engine, event, select
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, sessionmaker
-from sqlalchemy.schema import CreateTable
+from sqlalchemy import ColumnElement, CursorResult, and_, delete, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, sessionmaker
 
-from jac_cloud.errors import CloudError, ConfigError
+from jac_cloud.auth import Claims
+from jac_cloud.database import open_database
+from jac_cloud.emails import InvalidEmail, normalized_email
+from jac_cloud.errors import CloudError
 from jac_cloud.passwords import Passwords
-
-EMAIL_BYTES_MAX = 254
-
-# RFC 5321 section 4.5.3.1 for the lengths, the dot-atom of RFC 5322 for the local part widened to
-# letters of every script, and host labels after the at sign.
-_EMAIL = re.compile(
-    r"(?=.{3,254}\Z)(?=[^@]{1,64}@)"
-    r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*"
-    r"@(?!.*_)[^\W_]([\w-]{0,61}[^\W_])?(\.[^\W_]([\w-]{0,61}[^\W_])?)*"
-)
-_BUSY_TIMEOUT_MS = 5000
+from jac_cloud.revocations import Revocation, Revocations, epoch_of, revocation_of
+from jac_cloud.tables import RevocationRow, UserRow
 
 
 class EmailTaken(CloudError):
     """Somebody has registered with this e-mail address."""
 
+    def __init__(self) -> None:
+        super().__init__("this e-mail address is registered")
 
-class InvalidEmail(CloudError):
-    """The text is not an e-mail address."""
+
+class NoSuchUser(CloudError):
+    """There is no such user, or no more."""
+
+    def __init__(self) -> None:
+        super().__init__("there is no such user")
+
+
+class State(StrEnum):
+    """What a user may do: anything, nothing until enabled again, nothing until it is gone."""
+
+    ACTIVE = "active"
+    DISABLED = "disabled"
+    DELETED = "deleted"
 
 
 @dataclass(frozen=True)
 class User:
-    """A registered user. `id` is 24 hex digits; `root_hex` 32, the value of the root's UUID."""
+    """A registered user. `id` is 24 hex digits; `root_hex` 32, the value of the root's UUID.
+
+    `epoch` is what a token for the user is issued with, to outlive the revocations until now.
+    """
 
     id: str
     email: str
     root_hex: str
+    created_at: datetime
+    state: State
+    epoch: int = 0
 
 
-class _Base(DeclarativeBase):
-    pass
+@dataclass(frozen=True)
+class _Found:
+    """A user, the hash of the password, and the revocations that may cover the token asked for."""
 
-
-class _Row(_Base):
-    __tablename__ = "users"
-
-    id: Mapped[str] = mapped_column(String(24), primary_key=True)
-    email: Mapped[str] = mapped_column(String(EMAIL_BYTES_MAX), unique=True)
-    password_hash: Mapped[str] = mapped_column(String(255))
-    root_hex: Mapped[str] = mapped_column(String(32), unique=True)
-    created_at: Mapped[datetime]
-
-    def user(self) -> User:
-        return User(self.id, self.email, self.root_hex)
-
-
-_TABLE = cast(Table, _Row.__table__)
+    user: User
+    password_hash: str
+    revocations: list[Revocation]
 
 
 class Users:
     """The users of one server, in the database at the SQLAlchemy URL `url`.
 
-    Safe to use from any thread. Every method waits for the database, and `register` and `login`
-    hash a password: none is to be called on an event loop. ConfigError when the URL is not one, its
-    driver is not installed, or the database not to be reached; later the errors of SQLAlchemy.
+    Safe to use from any thread. Every method waits for the database, and those that take a password
+    hash it: none is to be called on an event loop. ConfigError as `open_database`, later the
+    errors of SQLAlchemy. What takes tokens back does so through `revocations`.
     """
 
     def __init__(self, url: str, passwords: Passwords) -> None:
-        try:
-            # Parameters stay out of errors, and so out of the log: hashes are among them.
-            self._engine = create_engine(url, hide_parameters=True)
-        except (ArgumentError, ImportError) as error:
-            # The URL may hold a password, so it is not repeated.
-            raise ConfigError(f"database_url: {type(error).__name__}: not a usable URL") from None
-        if self._engine.dialect.name == "sqlite":
-            event.listen(self._engine, "connect", _prepare_sqlite)
+        self.engine = open_database(url)
         self._passwords = passwords
-        self._session = sessionmaker(self._engine)
-        try:
-            # Not create_all: it looks first, and two servers that start at once would both make it.
-            with self._engine.begin() as connection:
-                connection.execute(CreateTable(_TABLE, if_not_exists=True))
-        except DBAPIError as error:
-            self._engine.dispose()
-            problem = " ".join(str(error.orig).split())
-            raise ConfigError(f"database_url: the users cannot be reached: {problem}") from None
+        self._session = sessionmaker(self.engine)
+        self.revocations = Revocations(self._session)
 
     def register(self, email: str, password: str, create_root: Callable[[], str]) -> User:
         """Adds a user with a root made by `create_root` (32 hex digits, committed).
@@ -102,17 +88,18 @@ class Users:
         """
         address = normalized_email(email)
         with self._session() as session:
-            if session.scalar(select(_Row.id).where(_Row.email == address)) is not None:
+            if session.scalar(select(UserRow.id).where(UserRow.email == address)) is not None:
                 raise EmailTaken
         password_hash = self._passwords.hash(password)
-        row = _Row(
+        row = UserRow(
             id=secrets.token_hex(12),
             email=address,
             password_hash=password_hash,
             root_hex=create_root(),
             created_at=datetime.now(UTC),
+            state=State.ACTIVE.value,
         )
-        user = row.user()
+        user = _user(row)
         try:
             with self._session.begin() as session:
                 session.add(row)
@@ -123,46 +110,139 @@ class Users:
     def login(self, email: str, password: str) -> User | None:
         """The user of this address and password, None if there is no such pair.
 
-        Takes as long for an unknown address as for a wrong password.
+        Takes as long for an unknown address, or a disabled user, as for a wrong password.
         """
         try:
             address = normalized_email(email)
         except InvalidEmail:
             address = ""
-        with self._session() as session:
-            row = session.scalar(select(_Row).where(_Row.email == address))
-        matches = self._passwords.matches(row.password_hash if row else None, password)
-        return row.user() if row and matches else None
+        found = self._read(UserRow.email == address)
+        matches = self._passwords.matches(found.password_hash if found else None, password)
+        if found is None or not matches or found.user.state is not State.ACTIVE:
+            return None
+        return found.user
 
-    def find(self, user_id: str) -> User | None:
-        """The user of this id."""
+    def holder(self, claims: Claims) -> User | None:
+        """Whose the token with these claims is. None if it has been revoked, or the user has been
+        disabled or is gone.
+        """
+        found = self._read(UserRow.id == claims.user_id, claims.token_id)
+        if found is None or found.user.state is not State.ACTIVE:
+            return None
+        return None if any(one.covers(claims) for one in found.revocations) else found.user
+
+    def find(self, email: str) -> User:
+        """The user of this address, whatever its state. NoSuchUser, InvalidEmail."""
+        found = self._read(UserRow.email == normalized_email(email))
+        if found is None:
+            raise NoSuchUser
+        return found.user
+
+    def all(self) -> list[User]:
+        """All users, the oldest first."""
         with self._session() as session:
-            row = session.get(_Row, user_id)
-            return row.user() if row else None
+            order = (UserRow.created_at, UserRow.id)
+            return [_user(row) for row in session.scalars(select(UserRow).order_by(*order))]
+
+    def logout(self, claims: Claims) -> None:
+        """Takes back the token with these claims."""
+        with self.revocations.transaction() as revoking:
+            revoking.one(claims)
+
+    def change_password(self, claims: Claims, old: str, new: str) -> bool:
+        """Changes the password of the token's user and takes back all tokens but this one.
+
+        False, and nothing changed, if `old` is not the password.
+        """
+        found = self._read(UserRow.id == claims.user_id)
+        if found is None or not self._passwords.matches(found.password_hash, old):
+            return False
+        # Of two changes at once one is too late: the password is not what it was compared with.
+        unchanged = UserRow.password_hash == found.password_hash
+        return self._set_password(claims.user_id, new, unchanged, spared=claims.token_id)
+
+    def set_password(self, user: User, password: str) -> None:
+        """Gives the user another password and takes back all tokens. NoSuchUser."""
+        if not self._set_password(user.id, password):
+            raise NoSuchUser
+
+    def set_state(self, user: User, state: State) -> None:
+        """Disables or enables the user; to be disabled costs all tokens. NoSuchUser.
+
+        DELETED is the first step of deleting: once what the user had in the graph is gone, `forget`
+        is the second. Should the process end in between, `half_deleted` knows.
+        """
+        with self.revocations.transaction() as revoking:
+            if not _update(revoking.session, user.id, state=state.value):
+                raise NoSuchUser
+            if state is not State.ACTIVE:
+                revoking.all_of(user.id)
+
+    def check_password(self, user: User, password: str) -> bool:
+        """Whether this is the user's password."""
+        found = self._read(UserRow.id == user.id)
+        return found is not None and self._passwords.matches(found.password_hash, password)
+
+    def half_deleted(self) -> list[User]:
+        """The users whose deletion was begun and not ended."""
+        with self._session() as session:
+            rows = session.scalars(select(UserRow).where(UserRow.state == State.DELETED.value))
+            return [_user(row) for row in rows]
+
+    def forget(self, user: User) -> None:
+        """Removes a deleted user's row; the address may be registered again."""
+        with self._session.begin() as session:
+            session.execute(
+                delete(UserRow).where(UserRow.id == user.id, UserRow.state == State.DELETED.value)
+            )
 
     def close(self) -> None:
         """Closes the connections to the database. No other method may run then or later."""
-        self._engine.dispose()
+        self.engine.dispose()
+
+    def _set_password(
+        self,
+        user_id: str,
+        password: str,
+        *conditions: ColumnElement[bool],
+        spared: str | None = None,
+    ) -> bool:
+        password_hash = self._passwords.hash(password)
+        with self.revocations.transaction() as revoking:
+            if not _update(revoking.session, user_id, *conditions, password_hash=password_hash):
+                return False
+            revoking.all_of(user_id, spared)
+        return True
+
+    def _read(self, which: ColumnElement[bool], token_id: str | None = None) -> _Found | None:
+        relevant: ColumnElement[bool] = RevocationRow.token_id.is_(None)
+        if token_id is not None:
+            relevant = or_(relevant, RevocationRow.token_id == token_id)
+        query = (
+            select(UserRow, RevocationRow)
+            .outerjoin(RevocationRow, and_(RevocationRow.user_id == UserRow.id, relevant))
+            .where(which)
+        )
+        with self._session() as session:
+            rows = session.execute(query).all()
+        if not rows:
+            return None
+        row: UserRow = rows[0][0]
+        joined: list[RevocationRow | None] = [revocation for _, revocation in rows]
+        revocations = [revocation_of(revocation) for revocation in joined if revocation]
+        return _Found(_user(row, epoch_of(revocations)), row.password_hash, revocations)
 
 
-def normalized_email(text: str) -> str:
-    """The address in the one spelling that is stored and compared: NFKC, lower case, trimmed.
+def _update(
+    session: Session, user_id: str, *conditions: ColumnElement[bool], **values: str
+) -> bool:
+    changed = session.execute(
+        update(UserRow)
+        .where(UserRow.id == user_id, UserRow.state != State.DELETED.value, *conditions)
+        .values(**values)
+    )
+    return cast(CursorResult[Any], changed).rowcount == 1
 
-    InvalidEmail unless it has the form of an address. Two addresses that differ in case alone
-    are taken for one, as every provider in use does.
-    """
-    address = unicodedata.normalize("NFKC", text).strip().lower()
-    if len(address.encode(errors="replace")) > EMAIL_BYTES_MAX or not _EMAIL.fullmatch(address):
-        raise InvalidEmail
-    return address
 
-
-def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
-    # WAL: readers never wait for the writer. FULL: an answered registration survives a power cut.
-    for pragma in (
-        f"busy_timeout={_BUSY_TIMEOUT_MS}",
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
+def _user(row: UserRow, epoch: int = 0) -> User:
+    return User(row.id, row.email, row.root_hex, row.created_at, State(row.state), epoch)

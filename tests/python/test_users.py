@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from jac_cloud.emails import InvalidEmail, normalized_email
 from jac_cloud.errors import ConfigError
 from jac_cloud.passwords import Passwords
-from jac_cloud.users import EmailTaken, InvalidEmail, Users, normalized_email
+from jac_cloud.users import EmailTaken, NoSuchUser, Users
 
 PASSWORD = "correct horse"
 
@@ -41,13 +42,13 @@ def count(url: str) -> int:
     return int(rows)
 
 
-def test_a_registered_user_logs_in_and_is_found_by_id(users: Users) -> None:
+def test_a_registered_user_logs_in_and_is_found_by_address(users: Users) -> None:
     user = users.register("ada@example.com", PASSWORD, lambda: "0" * 8 + "a" * 24)
     assert user.email == "ada@example.com"
     assert user.root_hex == "0" * 8 + "a" * 24
     assert len(bytes.fromhex(user.id)) == 12
     assert users.login("ada@example.com", PASSWORD) == user
-    assert users.find(user.id) == user
+    assert users.find("ADA@example.com") == user
 
 
 def test_users_outlive_the_server(url: str) -> None:
@@ -59,15 +60,14 @@ def test_users_outlive_the_server(url: str) -> None:
     second.close()
 
 
-def test_nobody_is_found_for_a_wrong_password_an_unknown_address_or_an_unknown_id(
-    users: Users,
-) -> None:
+def test_nobody_logs_in_with_a_wrong_password_or_an_unknown_address(users: Users) -> None:
     users.register("ada@example.com", PASSWORD, make_root)
     assert users.login("ada@example.com", PASSWORD + "!") is None
     assert users.login("bob@example.com", PASSWORD) is None
     assert users.login("no address", PASSWORD) is None
     assert users.login("", "") is None
-    assert users.find("0" * 24) is None
+    with pytest.raises(NoSuchUser):
+        users.find("bob@example.com")
 
 
 def test_an_address_is_one_in_every_spelling(users: Users) -> None:
@@ -115,7 +115,7 @@ def test_the_password_is_stored_as_a_salted_argon2id_hash_only(users: Users, url
     engine.dispose()
     assert all(stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$") for stored in hashes)
     assert len({*hashes}) == 2
-    assert columns == {"id", "email", "password_hash", "root_hex", "created_at"}
+    assert columns == {"id", "email", "password_hash", "root_hex", "created_at", "state"}
 
 
 def test_an_unknown_user_costs_a_hash_too(monkeypatch: pytest.MonkeyPatch, users: Users) -> None:
