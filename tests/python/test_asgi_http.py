@@ -333,16 +333,17 @@ def test_what_a_handler_does_after_its_response_is_not_cancelled() -> None:
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         assert is_http(scope)
-        if scope["path"] == "/answered":
+        name = scope["path"]
+        if name == "/answered":
             await respond(send)
             assert await receive() == {"type": "http.disconnect"}
-        happened.append("started")
+        happened.append(f"{name} started")
         try:
             await asyncio.to_thread(go_on.wait)
         except asyncio.CancelledError:
-            happened.append("cancelled")
+            happened.append(f"{name} cancelled")
             raise
-        happened.append("done")
+        happened.append(f"{name} done")
 
     with bridged(app) as server:
         with connect(server.port) as client:
@@ -351,11 +352,11 @@ def test_what_a_handler_does_after_its_response_is_not_cancelled() -> None:
         eventually(lambda: server.native.stats()["connections"] == 0)
         # One that is cancelled, and whose client left later: the first one's time is over then.
         with connect(server.port) as client:
-            client.sendall(b"GET /unanswered HTTP/1.1\r\nHost: a\r\n\r\n")
-            eventually(lambda: happened == ["started", "started"])
-        eventually(lambda: happened[2:] == ["cancelled"])
+            client.sendall(b"GET /left HTTP/1.1\r\nHost: a\r\n\r\n")
+            eventually(lambda: happened == ["/answered started", "/left started"])
+        eventually(lambda: "/left cancelled" in happened)
         go_on.set()
-        eventually(lambda: happened[2:] == ["cancelled", "done"])
+        eventually(lambda: happened[2:] == ["/left cancelled", "/answered done"])
 
 
 @pytest.mark.parametrize("error", [ValueError("secret detail"), SystemExit(3), KeyboardInterrupt()])
