@@ -10,12 +10,14 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from jac_cloud import refusals
+from jac_cloud import cors, refusals
 from jac_cloud.app_info import AppInfo
 from jac_cloud.auth import Tokens
 from jac_cloud.documents import document_routes
 from jac_cloud.identity import Identities
 from jac_cloud.openapi import install_openapi
+from jac_cloud.proxies import BehindProxies, TrustedProxies
+from jac_cloud.request_log import RequestLog
 from jac_cloud.requests import caller
 from jac_cloud.runtime import Caller, Interpreter
 from jac_cloud.settings import Settings
@@ -57,6 +59,11 @@ def create_app(
     )
     install_openapi(app)
     refusals.install(app, debug=settings.debug)
+    # Each layer lies around those before it.
+    cors.install(app, settings)
+    app.add_middleware(RequestLog, answered=lambda _: None, log=settings.request_log != "off")
+    if settings.trusted_proxies:
+        app.add_middleware(BehindProxies, proxies=TrustedProxies(settings.trusted_proxies))
 
     def who(request: Request) -> Caller:
         return caller(request, identities)

@@ -196,7 +196,7 @@ class _Parts:
             app_info.read(app),
             static if settings.static and static.is_dir() else None,
         )
-        self.bridge = AsgiBridge(self.native, application)
+        self.bridge = AsgiBridge(self.native, application, root_path=settings.root_path)
         self.logs.start()
         self.checker.start()
         self.dispatcher.start()
