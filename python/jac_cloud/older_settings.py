@@ -34,6 +34,7 @@ def _hours_as_seconds(text: str) -> str:
 # Where two are read as one setting, the first that is set counts.
 OLDER_NAMES = (
     OlderName("TOKEN_SECRET", "token_secret"),
+    OlderName("TOKEN_SECRET_PREVIOUS", "token_secret_previous"),
     OlderName("TOKEN_TIMEOUT", "token_timeout", "hours", _hours_as_seconds),
     OlderName("UV_HOST", "host"),
     OlderName("HOST", "host"),

@@ -14,20 +14,17 @@ from typing import Any, Self
 from jac_cloud import app_info, deletion
 from jac_cloud._native import Server as NativeServer
 from jac_cloud.asgi import AsgiBridge
-from jac_cloud.auth import Tokens
+from jac_cloud.data_folder import data_folder, make_tokens, open_users
 from jac_cloud.dispatcher import Dispatcher
-from jac_cloud.errors import CloudError, ConfigError
+from jac_cloud.errors import CloudError
 from jac_cloud.identity import Identities
 from jac_cloud.logs import NativeLogs
-from jac_cloud.passwords import Passwords
 from jac_cloud.rest import Pools, create_app
 from jac_cloud.runtime import Interpreter
 from jac_cloud.setting_sources import load
 from jac_cloud.settings import Settings
 from jac_cloud.threads import DaemonPool
 from jac_cloud.token_checker import TokenChecker
-from jac_cloud.token_secret import kept_secret
-from jac_cloud.users import Users
 from jac_cloud.walker_spec import WalkerSpec
 
 _LOGGER = logging.getLogger(f"{__package__}.serve")
@@ -147,7 +144,7 @@ class _Parts:
         self._undo.close()
 
     def _make(self, app: Path, settings: Settings, undo: ExitStack) -> None:
-        data_dir = _data_dir(app, settings)
+        data_dir = data_folder(app.parent, settings)
         self.interpreter = Interpreter(
             data_dir,
             report_format=settings.report_format,
@@ -157,10 +154,10 @@ class _Parts:
         undo.callback(self.interpreter.close)
         loaded = self.interpreter.load(app)
         self.walkers = {name: spec for name, spec in loaded.items() if not spec.private}
-        self.users = Users(settings.database_url or _sqlite_url(data_dir), Passwords())
+        self.users = open_users(data_dir, settings)
         undo.callback(self.users.close)
         deletion.end_deletions(self.users, self.interpreter)
-        tokens = Tokens(_secret(data_dir, settings), settings.token_timeout)
+        tokens = make_tokens(data_dir, settings, self.users)
         identities = Identities(tokens, self.users)
 
         self.native = NativeServer(settings.native())
@@ -214,35 +211,6 @@ class _Parts:
                 _LOGGER.warning("left behind what still ran when the time to drain was over")
         self.checker.join(_JOIN_SECONDS)
         self.logs.join(_JOIN_SECONDS)
-
-
-def _data_dir(app: Path, settings: Settings) -> Path:
-    path = app.parent / settings.data_dir
-    try:
-        # For the owner alone: it holds password hashes and the secret.
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"data_dir: {path}: {error.strerror}") from None
-    return path
-
-
-def _sqlite_url(data_dir: Path) -> str:
-    path = data_dir / "users.db"
-    try:
-        # SQLite would let everybody read it, where the folder was there before and does.
-        path.touch(mode=0o600)
-    except OSError as error:
-        raise ConfigError(f"data_dir: {path}: {error.strerror}") from None
-    return f"sqlite:///{path}"
-
-
-def _secret(data_dir: Path, settings: Settings) -> bytes:
-    if settings.token_secret is not None:
-        return settings.token_secret.get_secret_value().encode()
-    try:
-        return kept_secret(data_dir / "token_secret")
-    except OSError as error:
-        raise ConfigError(f"data_dir: {data_dir}: {error.strerror}") from None
 
 
 def _cores() -> int:

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from ipaddress import ip_network
 from typing import Any
 
+from pydantic import SecretStr
+
 from jac_cloud.setting_kinds import Check
 
 SECRET_BYTES_MIN = 32
@@ -31,6 +33,10 @@ def _are_networks(values: Sequence[str], _before: Mapping[str, Any]) -> bool:
     return all(value == EVERYONE or _is_network(value) for value in values)
 
 
+def _is_strong(secret: SecretStr | None, _before: Mapping[str, Any]) -> bool:
+    return secret is None or not is_weak(secret.get_secret_value().encode(errors="replace"))
+
+
 def _is_network(text: str) -> bool:
     try:
         ip_network(text)
@@ -45,10 +51,11 @@ NETWORKS = Check(
     "one text",
     _are_networks,
 )
-SECRET = Check(
-    f"{SECRET_BYTES_MIN} bytes or more that nobody can guess",
-    lambda secret, _before: (
-        secret is None or not is_weak(secret.get_secret_value().encode(errors="replace"))
+SECRET = Check(f"{SECRET_BYTES_MIN} bytes or more that nobody can guess", _is_strong)
+PREVIOUS_SECRET = Check(
+    f"{SECRET.words}, other than token_secret",
+    lambda secret, before: (
+        secret is None or (_is_strong(secret, before) and secret != before.get("token_secret"))
     ),
 )
 ROOT_PATH = Check(

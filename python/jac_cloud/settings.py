@@ -196,6 +196,12 @@ class Settings(BaseSettings):
         "Secret that signs tokens. Not set: one is made at the first start and kept in `data_dir`.",
         check=checks.SECRET,
     )
+    token_secret_previous: SecretStr | None = _users(
+        None,
+        "Secret that signed tokens until now. They stay valid for `token_timeout` from the first "
+        "start with it; later it counts no more.",
+        check=checks.PREVIOUS_SECRET,
+    )
     token_timeout: int = _users(
         12 * 3600, "How long a token is valid.", Range(1, TOKEN_TIMEOUT_MAX, "seconds")
     )

@@ -22,6 +22,7 @@ OLDER = {*WITHOUT_EFFECT, *(older.variable for older in OLDER_NAMES)}
 STRONG = "correct horse battery staple 0123456789"
 OLDER_CASES = [
     ("TOKEN_SECRET", "token_secret", STRONG, SecretStr(STRONG)),
+    ("TOKEN_SECRET_PREVIOUS", "token_secret_previous", STRONG, SecretStr(STRONG)),
     ("TOKEN_TIMEOUT", "token_timeout", "4", 4 * 3600),
     ("UV_HOST", "host", "0.0.0.0", "0.0.0.0"),
     ("HOST", "host", "::1", "::1"),
@@ -55,6 +56,17 @@ def load(
     spell: Callable[[str], str] = str,
 ) -> Settings:
     return load_with_sources(folder, given, spell).settings
+
+
+def test_the_previous_secret_is_another_than_the_present_one(tmp_path: Path) -> None:
+    for given in ({"token_secret": STRONG}, {}):
+        previous = given.get("token_secret", "short")
+        with pytest.raises(ConfigError) as caught:
+            load(tmp_path, {**given, "token_secret_previous": previous})
+        assert caught.value.field == "token_secret_previous"
+        assert previous not in str(caught.value)
+    given = {"token_secret": STRONG, "token_secret_previous": STRONG[::-1]}
+    assert load(tmp_path, given).token_secret_previous == SecretStr(STRONG[::-1])
 
 
 def write_toml(folder: Path, text: str) -> Path:
