@@ -1,15 +1,24 @@
 """`/asyncapi.json`: the WebSocket and its events, as AsyncAPI 3.0."""
 
-import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import TypeAdapter
+from pydantic.errors import PydanticUserError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from jac_cloud.app_info import AppInfo
-from jac_cloud.asyncapi_messages import EVENTS, MESSAGES, SCHEMAS, walker_event, walker_reply
+from jac_cloud.asyncapi_messages import (
+    EVENTS,
+    MESSAGES,
+    SCHEMAS,
+    notification,
+    walker_event,
+    walker_reply,
+)
+from jac_cloud.errors import SpecError
+from jac_cloud.input_types import FieldTypes
 from jac_cloud.walker_spec import WalkerSpec
 
 type Json = dict[str, Any]
@@ -49,7 +58,7 @@ _HANDSHAKE = {
 def asyncapi_document(info: AppInfo, walkers: Iterable[WalkerSpec]) -> Json:
     """The document, without `servers`: an address is the request's to know."""
     callable_ones = sorted((w for w in walkers if w.websocket), key=lambda walker: walker.name)
-    inputs, schemas = _input_schemas(callable_ones)
+    inputs, payloads, schemas = _schemas(callable_ones)
     messages = dict(MESSAGES)
     operations = {event: _event_operation(event) for event in EVENTS}
     operations["connected"] = _operation("send", ["connection_frame"], "Opens every connection")
@@ -61,6 +70,13 @@ def asyncapi_document(info: AppInfo, walkers: Iterable[WalkerSpec]) -> Json:
         )
         messages[f"{key}.reply"] = walker_reply(walker.name)
         operations[key] = _walker_operation(walker, key)
+        sent = {
+            f"{key}.notify.{number}": notification(walker.name, schema)
+            for number, schema in enumerate(payloads[walker.name], start=1)
+        }
+        if sent:
+            messages |= sent
+            operations[f"{key}.notify"] = _operation("send", sent, f"{walker.name} notifies")
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -112,7 +128,7 @@ def _walker_operation(walker: WalkerSpec, key: str) -> Json:
         walker.summary or f"Runs the walker {walker.name}",
         [f"{key}.reply", "ack", "error"],
     )
-    if description := walker.description or inspect.getdoc(walker.cls):
+    if description := walker.description or walker.docstring:
         operation["description"] = description
     operation["tags"] = [{"name": tag} for tag in walker.tags or ("walker",)]
     if walker.auth:
@@ -143,14 +159,38 @@ def _key(name: str) -> str:
     return "".join(c if c.isascii() else f"-{ord(c):x}" for c in name)
 
 
-def _input_schemas(walkers: list[WalkerSpec]) -> tuple[dict[str, Json], Json]:
-    """The schema of each walker's fields, and the schemas that they refer to."""
+def _schemas(walkers: list[WalkerSpec]) -> tuple[dict[str, Json], dict[str, list[Json]], Json]:
+    """By walker, the schema of its fields and those of its notifications; what they refer to."""
+    adapters: dict[tuple[str, int], TypeAdapter[Any]] = {}
+    for walker in walkers:
+        adapters[walker.name, -1] = walker.input.adapter
+        for number, payload in enumerate(walker.notify):
+            if not isinstance(payload, Mapping):
+                adapters[walker.name, number] = _adapter(walker, payload)
     made, definitions = TypeAdapter.json_schemas(
-        [(walker.name, "validation", walker.input.adapter) for walker in walkers],
+        [(key, "validation", adapter) for key, adapter in adapters.items()],
         ref_template="#/components/schemas/{model}",
         schema_generator=_Draft7,
     )
-    return {name: schema for (name, _), schema in made.items()}, definitions.get("$defs", {})
+    inputs = {walker.name: made[(walker.name, -1), "validation"] for walker in walkers}
+    payloads = {
+        walker.name: [
+            dict(payload)
+            if isinstance(payload, Mapping)
+            else made[(walker.name, number), "validation"]
+            for number, payload in enumerate(walker.notify)
+        ]
+        for walker in walkers
+    }
+    return inputs, payloads, definitions.get("$defs", {})
+
+
+def _adapter(walker: WalkerSpec, payload: Any) -> TypeAdapter[Any]:
+    try:
+        return TypeAdapter(FieldTypes(walker.cls).checked(payload))
+    except (PydanticUserError, NameError, TypeError) as error:
+        problem = f"cannot be described: {str(error).splitlines()[0]}"
+        raise SpecError(walker.name, "notify", problem) from error
 
 
 class _Draft7(GenerateJsonSchema):

@@ -207,3 +207,8 @@ def walker_reply(name: str) -> dict[str, Any]:
             reports={"type": "array", "description": "What it has reported, in its order."},
         ),
     }
+
+
+def notification(name: str, payload: dict[str, Any]) -> dict[str, Any]:
+    """What a walker sends by `notify_*` while it runs."""
+    return {"summary": f"What {name} notifies of", "payload": payload}

@@ -5,7 +5,7 @@ import difflib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_origin
 
 from jac_cloud.errors import SpecError
 from jac_cloud.inputs import WalkerInput
@@ -43,6 +43,8 @@ class WalkerSpec:
     """Fields that a caller cannot set; `*` for all."""
     entry_type: EntryType = EntryType.BOTH
     """Whether it may be spawned on the caller's root, on a node that the call names, or both."""
+    notify: tuple[Any, ...] = ()
+    """What it sends by `notify_*`, for the documents: types, or JSON Schemas as dicts."""
     webhook: Mapping[str, Any] | None = None
     schedule: Mapping[str, Any] | None = None
 
@@ -186,6 +188,13 @@ def _path(value: Any) -> str:
     return f"/{path}" if path else ""
 
 
+def _payloads(value: Any) -> tuple[Any, ...]:
+    payloads = tuple(value) if isinstance(value, list | tuple) else (value,)
+    if not all(isinstance(each, type | Mapping) or get_origin(each) for each in payloads):
+        raise TypeError
+    return payloads
+
+
 def _mapping(value: Any) -> Mapping[Any, Any]:
     if not isinstance(value, Mapping):
         raise TypeError
@@ -211,6 +220,7 @@ _CHECKS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "as_query": _FIELDS,
     "excluded": _FIELDS,
     "entry_type": (_entry_type, "ROOT, NODE or BOTH"),
+    "notify": (_payloads, "a type, a JSON Schema as a dict, or a list of them"),
     "webhook": _DICT,
     "schedule": _DICT,
     "tags": (_optional(_texts), "a list of texts"),

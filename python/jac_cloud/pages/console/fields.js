@@ -28,7 +28,7 @@ export function typeName(schema, document) {
   else if (choices) name = choices.map((choice) => typeName(choice, document)).join(" or ");
   else if (is.type === "array" && is.items && !Array.isArray(is.items)) name = `list of ${typeName(is.items, document)}`;
   else if (is.type === "array") name = "list";
-  else if (is.type === "object") name = is.title && is.properties ? `${is.title} object` : "object";
+  else if (is.type === "object") name = (is.properties && is.title) || "object";
   return is.nullable ? `${name} or null` : name;
 }
 

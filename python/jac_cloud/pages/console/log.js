@@ -126,6 +126,9 @@ function summary({ direction, text }, frame) {
     const rest = direction === "sent" ? frame.context : frame.reports;
     return { kind: "walker", gist: line(`${frame.walker} ${rest === undefined ? "" : JSON.stringify(rest)}`), shown };
   }
+  if (direction === "received" && frame?.type === "connection" && frame.data?.root_id) {
+    return { kind: "connection", gist: `${frame.data.root_id} in channel ${frame.data.channel_id}`, shown };
+  }
   const isKnown = direction === "sent" || ["connection", "ack"].includes(frame?.type);
   return { kind: isKnown && typeof frame?.type === "string" ? frame.type : "data", gist: line(shown), shown };
 }
