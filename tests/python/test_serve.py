@@ -7,7 +7,6 @@ import signal
 import socket
 import stat
 import subprocess
-import time
 from pathlib import Path
 
 import httpx
@@ -67,12 +66,11 @@ def test_it_prints_one_line_with_the_address_and_the_walkers(serve: Serve) -> No
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_closes_connections_with_1001_and_ends_it_with_0_within_5_seconds(
+async def test_a_signal_closes_connections_with_1001_and_ends_it_with_0_when_they_have_gone(
     serve: Serve, number: int
 ) -> None:
-    server = serve("rest")
+    server = serve("rest", drain_timeout=600)  # longer than anything here is waited for
     clients = [await server.websocket() for _ in range(20)]
-    begin = time.monotonic()
     server.process.send_signal(number)
     for client in clients:
         with pytest.raises(ConnectionClosed) as closed:
@@ -80,7 +78,10 @@ async def test_a_signal_closes_connections_with_1001_and_ends_it_with_0_within_5
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1001
     assert await asyncio.to_thread(server.process.wait, scaled(10)) == 0
-    assert time.monotonic() - begin < scaled(5)
+
+
+def test_the_drain_timeout_is_over_within_the_five_seconds_that_a_stop_may_take() -> None:
+    assert Settings.model_fields["drain_timeout"].default < 5
 
 
 async def test_a_walker_that_never_ends_holds_up_the_end_for_the_drain_timeout_only(
