@@ -16,7 +16,7 @@ run .venv/bin/ctest --test-dir build/dev --output-on-failure --parallel "$(nproc
 
 step "Python, Node and browser tests"
 tools/build.sh release module || exit 1
-[ -d tests/node/node_modules ] || (cd tests/node && npm ci --silent) || exit 1
+[ tests/node/node_modules/.package-lock.json -nt tests/node/package-lock.json ] || (cd tests/node && npm ci --silent) || exit 1
 run .venv/bin/python -m pytest
 
 step "Checks"
