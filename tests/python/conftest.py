@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from in_process import App, loaded
 from support import ServerProcess, copy_app, scaled, without_sanitizer
 
 type Serve = Callable[..., ServerProcess]
@@ -51,6 +52,21 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
 def serve_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """As `serve`, for servers that all tests of a module share."""
     yield from _serving(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def first_user(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[App]:
+    """The app that a module names in its APP, loaded in this process for all its tests."""
+    with loaded(request.module.APP, tmp_path_factory.mktemp("loaded")) as app:
+        yield app
+
+
+@pytest.fixture
+def app(first_user: App) -> App:
+    """A user of their own for each test, with an empty graph."""
+    return first_user.other_user()
 
 
 # Not for the session: while it is open, Playwright's event loop is the thread's, and no async test

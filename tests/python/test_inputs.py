@@ -1,24 +1,14 @@
 """A walker's input: what fits its `has` fields, exactly, and what is said about what does not."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from in_process import App, loaded
+from in_process import App
 from jac_cloud.errors import Forbidden, InvalidInput
 
-
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    with loaded("inputs", tmp_path_factory.mktemp("inputs")) as app:
-        yield app
-
-
-@pytest.fixture
-def app(first: App) -> App:
-    return first.other_user()
+APP = "inputs"
 
 
 def refused(app: App, walker: str, given: dict[str, Any] | bytes) -> list[dict[str, Any]]:

@@ -1,30 +1,20 @@
 """One call of a walker is one unit of work: whole or not at all, and no update is lost."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import cast
 
 import pytest
 
-from in_process import App, held, loaded
+from in_process import App, held
 from jac_cloud._jaclang import SqliteMemory
 from jac_cloud._native import Unit
 from jac_cloud.commit import WriteConflict
 from jac_cloud.errors import Forbidden, WalkerFailed
 from jac_cloud.runtime import Interpreter
 
-
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    with loaded("graph", tmp_path_factory.mktemp("graph")) as app:
-        yield app
-
-
-@pytest.fixture
-def app(first: App) -> App:
-    """A user of their own for each test, with an empty graph."""
-    return first.other_user()
+APP = "graph"
 
 
 def at_once(calls: int, threads: int, call: Callable[[int], object]) -> None:

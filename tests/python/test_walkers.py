@@ -4,28 +4,18 @@ import asyncio
 import json
 import logging
 import threading
-from collections.abc import Iterator
 
 import pytest
 
 from gates import gate, left_behind
-from in_process import App, loaded
+from in_process import App
 from jac_cloud._jaclang import JacRuntimeInterface
 from jac_cloud._native import Unit, format_node_id
 from jac_cloud.errors import Forbidden, InvalidInput, WalkerFailed, WalkerTimeout
 from jac_cloud.runtime import Caller, Deadline, Interpreter
 from support import scaled
 
-
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    with loaded("graph", tmp_path_factory.mktemp("graph")) as app:
-        yield app
-
-
-@pytest.fixture
-def app(first: App) -> App:
-    return first.other_user()
+APP = "graph"
 
 
 def test_a_walker_starts_on_its_callers_root(app: App) -> None:
