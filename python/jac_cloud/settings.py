@@ -117,6 +117,14 @@ class Settings(BaseSettings):
         "Events held back behind a running walker; then reading from the client pauses.",
         Range(1, 65536, "events"),
     )
+    permessage_deflate: bool = _websocket(
+        False,
+        "Compress messages for clients that offer it (RFC 7692). Costs time on the I/O threads: "
+        "for slow networks. `max_message_bytes` counts what a message inflates to.",
+    )
+    deflate_min_bytes: int = _websocket(
+        1024, "Shortest message that is compressed.", Range(1, _GIB, "bytes")
+    )
     outbox_bytes: int = _websocket(
         1 << 20,
         "Bytes queued for one client; when more, it is too slow and closed with 4503.",
