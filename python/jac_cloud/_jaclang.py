@@ -10,6 +10,7 @@ from typing import Any
 
 from jaclang.jac0core.archetype import (
     Access,
+    AccessLevel,
     Anchor,
     Archetype,
     EdgeAnchor,
@@ -36,10 +37,12 @@ from jaclang.jac0core.runtime import (
 from jaclang.runtimelib.context import ExecutionContext
 from jaclang.runtimelib.memory import SqliteMemory, TieredMemory
 from jaclang.runtimelib.serializer import Serializer
+from jaclang.runtimelib.topo_utils import on_edge_destroyed
 from jaclang.runtimelib.typecache import get_field_types
 
 __all__ = [
     "Access",
+    "AccessLevel",
     "Anchor",
     "Archetype",
     "Constants",
@@ -64,6 +67,7 @@ __all__ = [
     "hookimpl",
     "isolate_request_walk_stack",
     "make_tables",
+    "on_edge_destroyed",
     "plugin_manager",
     "registered_class",
     "root_keyword",

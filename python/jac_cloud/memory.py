@@ -19,6 +19,7 @@ from jac_cloud._jaclang import (
     TieredMemory,
     stored_form,
 )
+from jac_cloud.access import is_commons_floor, may_connect
 from jac_cloud.commit import Change, Changed, Created, Deleted, WriteConflict, write
 from jac_cloud.rows import (
     SCALARS,
@@ -26,6 +27,7 @@ from jac_cloud.rows import (
     access_form,
     archetype_form,
     index_form,
+    permission,
     revive,
     same,
 )
@@ -51,6 +53,7 @@ class UnitMemory(TieredMemory):  # type: ignore[misc]
         self._loaded: dict[UUID, Loaded] = {}
         self._deleted: dict[UUID, Any] = {}
         self._missed: set[UUID] = set()
+        self._pruned: set[UUID] = set()
         self._lock = threading.RLock()
 
     # What the interpreter asks of a memory
@@ -139,6 +142,7 @@ class UnitMemory(TieredMemory):  # type: ignore[misc]
     def quarantine_ref(self, referrer: Any, stub: Any) -> None:
         """Forgets an edge that leads nowhere."""
         if isinstance(referrer, NodeAnchor):
+            self._pruned.add(stub.id)
             # In place: other anchor objects of the same node share the list.
             referrer.edges[:] = [edge for edge in referrer.edges if edge.id != stub.id]
 
@@ -205,7 +209,7 @@ class UnitMemory(TieredMemory):  # type: ignore[misc]
             if not anchor.persistent or not anchor.is_populated():
                 continue
             loaded = self._loaded.get(key)
-            change = _created(anchor) if loaded is None else _changed(anchor, loaded)
+            change = _created(anchor) if loaded is None else self._changed(anchor, loaded)
             if change is not None:
                 changes.append(change)
         changes += [
@@ -213,33 +217,46 @@ class UnitMemory(TieredMemory):  # type: ignore[misc]
         ]
         return changes
 
+    def _changed(self, anchor: Any, loaded: Loaded) -> Changed | None:
+        """What the unit has changed of a stored anchor. PermissionError where it may not."""
+        change = Changed(anchor, loaded)
+        _compare_fields(anchor, loaded, change)
+        now = access_form(anchor)
+        if now != loaded.access and not is_commons_floor(anchor, loaded.access, now):
+            change.parts["access"] = now
+        if change.fields or change.parts:
+            # By the access that is stored: nobody may let himself in.
+            given, anchor.access = anchor.access, permission(loaded.access)
+            JacRuntimeInterface.check_write_access(anchor, op_hint="field_write")
+            anchor.access = given
+        if isinstance(anchor, NodeAnchor):
+            self._compare_edges(anchor, loaded, change)
+            index = index_form(anchor)
+            if index != loaded.data.get("topology_index_data") and may_connect(anchor):
+                change.parts["topology_index_data"] = index
+        return change if change.fields or change.parts else None
+
+    def _compare_edges(self, anchor: Any, loaded: Loaded, change: Changed) -> None:
+        edge_ids = [edge.id for edge in anchor.edges]
+        if edge_ids == loaded.edge_ids:
+            return
+        gone = set(loaded.edge_ids).difference(edge_ids)
+        if gone <= self._pruned and not set(edge_ids).difference(loaded.edge_ids):
+            # Edges that lead nowhere: no change of the walker's, kept by those who may.
+            if not may_connect(anchor):
+                return
+        # Who may delete an edge may take it from the node at its other end, too.
+        elif not gone or not gone <= self._deleted.keys() | self._pruned:
+            JacRuntimeInterface.check_connect_access(anchor)
+        change.parts["edges"] = [str(edge) for edge in edge_ids]
+        change.collect_if_alone = not isinstance(anchor.archetype, Root)
+
 
 def _created(anchor: Any) -> Created | None:
     # A node without edges cannot be reached: the interpreter does not keep it, either.
     if isinstance(anchor, NodeAnchor) and not (anchor.edges or isinstance(anchor.archetype, Root)):
         return None
     return Created(anchor)
-
-
-def _changed(anchor: Any, loaded: Loaded) -> Changed | None:
-    """What the unit has changed of a stored anchor and may change; the rest is dropped and logged
-    by the interpreter, whose rules these are."""
-    change = Changed(anchor, loaded)
-    _compare_fields(anchor, loaded, change)
-    now = access_form(anchor)
-    if now != loaded.access:
-        change.parts["access"] = now
-    if isinstance(anchor, NodeAnchor):
-        index = index_form(anchor)
-        if index != loaded.data.get("topology_index_data"):
-            change.parts["topology_index_data"] = index
-    if (change.fields or change.parts) and not JacRuntimeInterface.check_write_access(
-        anchor, op_hint="field_write"
-    ):
-        change.fields, change.parts = {}, {}
-    if isinstance(anchor, NodeAnchor):
-        _compare_edges(anchor, loaded, change)
-    return change if change.fields or change.parts else None
 
 
 def _compare_fields(anchor: Any, loaded: Loaded, change: Changed) -> None:
@@ -254,14 +271,6 @@ def _compare_fields(anchor: Any, loaded: Loaded, change: Changed) -> None:
     if change.fields and (loaded.drifted or hasattr(type(archetype), "__jac_schema__")):
         change.fields = {}
         change.parts["archetype"] = archetype_form(archetype)
-
-
-def _compare_edges(anchor: Any, loaded: Loaded, change: Changed) -> None:
-    if [edge.id for edge in anchor.edges] == loaded.edge_ids:
-        return
-    if JacRuntimeInterface.check_connect_access(anchor):
-        change.parts["edges"] = [str(edge.id) for edge in anchor.edges]
-        change.collect_if_alone = not isinstance(anchor.archetype, Root)
 
 
 def _with_subclasses(cls: type) -> Iterator[type]:

@@ -122,14 +122,9 @@ def _revive_plain(text: str, data: dict[str, Any], shape: _Shape) -> tuple[Any, 
 def _anchor(data: dict[str, Any]) -> Any:
     is_node = data["__type__"] == "NodeAnchor"
     anchor = NodeAnchor.__new__(NodeAnchor) if is_node else EdgeAnchor.__new__(EdgeAnchor)
-    access = data["access"]
-    anchors = access["roots"]["anchors"]
     anchor.id = uuid(data["id"])
     anchor.root = uuid(data["root"]) if data["root"] else None
-    anchor.access = Permission(
-        all=access_level_cast(access["all"]),
-        roots=Access(anchors={key: access_level_cast(level) for key, level in anchors.items()}),
-    )
+    anchor.access = permission(data["access"])
     anchor.persistent = data["persistent"]
     anchor.hash = _STORED
     if is_node:
@@ -247,6 +242,15 @@ def access_form(anchor: Any) -> dict[str, Any]:
     access = anchor.access
     anchors = {key: level.value for key, level in access.roots.anchors.items()}
     return {"all": access.all.value, "roots": {"anchors": anchors}}
+
+
+def permission(form: dict[str, Any]) -> Any:
+    """The access that `access_form` was made of."""
+    anchors = form["roots"]["anchors"]
+    return Permission(
+        all=access_level_cast(form["all"]),
+        roots=Access(anchors={key: access_level_cast(level) for key, level in anchors.items()}),
+    )
 
 
 def index_form(anchor: Any) -> str | None:

@@ -25,9 +25,10 @@ from jac_cloud._jaclang import (
     plugin_manager,
 )
 from jac_cloud._native import CURRENT_UNIT, Unit
+from jac_cloud.access import PUBLIC_ROOT, enforced, is_denial
 from jac_cloud.commit import WriteConflict
 from jac_cloud.discovery import load_and_discover
-from jac_cloud.errors import Conflict, InvalidInput, WalkerError, WalkerFailed
+from jac_cloud.errors import Conflict, Forbidden, InvalidInput, WalkerError, WalkerFailed
 from jac_cloud.graph_removal import remove_root
 from jac_cloud.loading import importable, load_module
 from jac_cloud.memory import UnitMemory
@@ -35,7 +36,6 @@ from jac_cloud.specs import EntryType
 from jac_cloud.store import GraphStore
 from jac_cloud.turns import Turns
 from jac_cloud.unit import (
-    PUBLIC_ROOT,
     SYSTEM_ROOT,
     Deadline,
     NoUnitContext,
@@ -95,6 +95,7 @@ class Interpreter:
         for root in (SYSTEM_ROOT, PUBLIC_ROOT):
             self._ensure_root(root)
         older_syntax.install()
+        self._closing.enter_context(enforced())
         plugin_manager.register(_WhileServing, name="jac_cloud.serving")
         self._closing.callback(plugin_manager.unregister, name="jac_cloud.serving")
         self._closing.callback(JacRuntime.set_context, JacRuntime.exec_ctx)
@@ -230,13 +231,17 @@ class _Run:
         with UnitOfWork(self.store, UUID(self.caller.root_hex)) as work:
             try:
                 result = self._spawn(work)
+                if self.deadline is not None:
+                    self.deadline.begin_commit()
+                work.context.commit()
+            except WriteConflict:
+                raise
             except Exception as error:
                 if work.is_stale():
                     raise WriteConflict("what the walker had read") from error
+                if is_denial(error, work.context):
+                    raise Forbidden from None
                 raise
-            if self.deadline is not None:
-                self.deadline.begin_commit()
-            work.context.commit()
             return result
 
     def _spawn(self, work: UnitOfWork) -> bytes:

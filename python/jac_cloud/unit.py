@@ -22,7 +22,6 @@ from jac_cloud.memory import UnitMemory
 from jac_cloud.store import GraphStore, Lease
 
 SYSTEM_ROOT = UUID(Constants.SUPER_ROOT_UUID)
-PUBLIC_ROOT = UUID(int=1)
 
 # Reports are read off the walker; one variable for all contexts, since none of them sets it.
 _call_state: ContextVar[Any] = ContextVar("call_state")
