@@ -12,6 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.extensions import Extension
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from websockets.frames import Frame, Opcode
+from websockets.typing import ExtensionName
 
 from conftest import Serve
 from jac_cloud.plugin import WEBSOCKET_MANAGER
@@ -92,7 +93,7 @@ async def test_notifications_are_compressed_for_who_can_read_that() -> None:
 class Compressed(Extension):
     """Says of a frame that it is compressed."""
 
-    name = "compressed"
+    name = ExtensionName("compressed")
 
     def encode(self, frame: Frame) -> Frame:
         return dataclasses.replace(frame, rsv1=True)
