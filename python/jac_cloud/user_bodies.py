@@ -29,12 +29,13 @@ def _password(text: str) -> str:
     return text
 
 
-type Email = Annotated[
+# Not `type` statements: those would be definitions of their own in a schema.
+Email = Annotated[
     str,
     AfterValidator(_email),
     Field(description="In any case.", json_schema_extra={"format": "email"}),
 ]
-type Password = Annotated[
+Password = Annotated[
     str,
     AfterValidator(_password),
     Field(
