@@ -3,12 +3,11 @@
 import sqlite3
 from typing import Any
 
-from alembic.util import CommandError
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from jac_cloud.errors import ConfigError
-from jac_cloud.migrations import bring_forward
+from jac_cloud.migrations import NewerVersion, bring_forward
 
 _BUSY_TIMEOUT_MS = 5000
 
@@ -35,7 +34,7 @@ def open_database(url: str) -> Engine:
         engine.dispose()
         problem = " ".join(str(error.orig).split())
         raise ConfigError(f"database_url: the users cannot be reached: {problem}") from None
-    except CommandError:
+    except NewerVersion:
         engine.dispose()
         raise ConfigError("database_url: the users are of a newer version than this") from None
     return engine

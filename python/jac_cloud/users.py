@@ -159,7 +159,8 @@ class Users:
             return False
         # Of two changes at once one is too late: the password is not what it was compared with.
         unchanged = UserRow.password_hash == found.password_hash
-        return self._set_password(claims.user_id, new, unchanged, spared=claims.token_id)
+        active = UserRow.state == State.ACTIVE.value
+        return self._set_password(claims.user_id, new, unchanged, active, spared=claims.token_id)
 
     def set_password(self, user: User, password: str) -> None:
         """Gives the user another password and takes back all tokens. NoSuchUser."""

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from in_process import App, loaded
+from postgresql import Postgresql
 from support import ServerProcess, copy_app, scaled, without_sanitizer
 
 type Serve = Callable[..., ServerProcess]
@@ -95,3 +96,20 @@ def browser() -> Iterator[Browser]:
     yield browser
     browser.close()
     playwright.stop()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgresql]:
+    """A PostgreSQL server, started for the first test that asks for it."""
+    server = Postgresql()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database that nobody has used, one of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/users.db"
+    server: Postgresql = request.getfixturevalue("postgresql")
+    return server.new_database()
