@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import delete
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from jac_cloud.auth import Claims
@@ -20,6 +20,8 @@ from jac_cloud.settings import TOKEN_TIMEOUT_MAX
 from jac_cloud.tables import RevocationRow
 
 _LOGGER = logging.getLogger(f"{__package__}.tokens")
+# Any number that nobody else takes a lock of this database by.
+_POSTGRESQL_LOCK = 0x6A61635F7265766F
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,7 @@ class Revoking:
         )
 
     def all_of(self, user_id: str, spared: str | None = None) -> None:
-        """Takes back every token of the user, save the one with the id `spared`.
-
-        The user's row must have been written before in this transaction: its lock is what keeps
-        the numbers of a user's revocations in the order of their commits.
-        """
+        """Takes back every token of the user, save the one with the id `spared`."""
         # It covers what the ones before it do. Kept for as long as any token may be valid, which is
         # more than this server's setting says: that may have been another one.
         self.session.execute(
@@ -106,12 +104,24 @@ class Revocations:
         """A transaction for changes that take tokens back; leaving commits it."""
         now = int(self._clock())
         with self._sessions.begin() as session:
+            _take_turn(session)
             # Here, so that the table never holds more than is still of use.
             session.execute(delete(RevocationRow).where(RevocationRow.expires_at <= now))
             revoking = Revoking(session, now)
             yield revoking
         for revocation in revoking.revocations:
             self._tell(revocation)
+
+    def since(self, number: int) -> list[Revocation]:
+        """Those of higher numbers, in their order, also of other processes.
+
+        One of a lower number than the last of these does not come later: they are committed in the
+        order of their numbers (SQLite, PostgreSQL).
+        """
+        query = select(RevocationRow).where(RevocationRow.number > number)
+        with self._sessions() as session:
+            rows = session.scalars(query.order_by(RevocationRow.number))
+            return [revocation_of(row) for row in rows]
 
     def _tell(self, revocation: Revocation) -> None:
         for observer in self._observers:
@@ -121,6 +131,12 @@ class Revocations:
                 _LOGGER.exception(
                     "a revocation was not seen to", extra={"user": revocation.user_id}
                 )
+
+
+def _take_turn(session: Session) -> None:
+    # SQLite has one writer at a time anyway.
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(_POSTGRESQL_LOCK)))
 
 
 def revocation_of(row: RevocationRow) -> Revocation:

@@ -242,3 +242,22 @@ def test_a_change_that_fails_revokes_nothing_and_tells_nobody(accounts: Accounts
         raise ZeroDivisionError
     assert heard == []
     assert accounts.counts(token)
+
+
+def test_other_processes_find_revocations_in_the_order_of_their_numbers(
+    accounts: Accounts,
+) -> None:
+    tokens = [accounts.login() for _ in range(8)]
+    found: list[Revocation] = []
+
+    def look() -> None:
+        found.extend(accounts.users.revocations.since(found[-1].number if found else 0))
+
+    with ThreadPoolExecutor(4) as pool:
+        running = [pool.submit(accounts.users.logout, accounts.claims(one)) for one in tokens]
+        while not all(one.done() for one in running):
+            look()
+    look()
+    assert {one.token_id for one in found} == {accounts.claims(one).token_id for one in tokens}
+    assert len(found) == len(tokens)
+    assert [one.number for one in found] == sorted(one.number for one in found)
