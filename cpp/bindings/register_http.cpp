@@ -127,10 +127,12 @@ void register_http(py::module_& module) {
                                }))
         .def_property_readonly("headers", &headers_of)
         .def_property_readonly("client", of([](auto& request) {
-                                   return std::pair(request.client_address, request.client_port);
+                                   return std::pair(request.endpoints->client_address,
+                                                    request.endpoints->client_port);
                                }))
         .def_property_readonly("server", of([](auto& request) {
-                                   return std::pair(request.server_address, request.server_port);
+                                   return std::pair(request.endpoints->server_address,
+                                                    request.endpoints->server_port);
                                }))
         .def_property_readonly(
             "disconnected", [](const PythonExchange& exchange) { return exchange->disconnected(); })

@@ -13,16 +13,21 @@
 
 namespace jac::cloud {
 
+// The two ends of a connection.
+struct Endpoints {
+    std::string client_address;
+    std::uint16_t client_port = 0;
+    std::string server_address;
+    std::uint16_t server_port = 0;
+};
+
 // A request for the application, as it came.
 struct HttpRequest {
     std::string method;
     std::string target;  // path and query, undecoded
     bool http10 = false;
     HttpFields fields;  // names in lower case
-    std::string client_address;
-    std::uint16_t client_port = 0;
-    std::string server_address;
-    std::uint16_t server_port = 0;
+    std::shared_ptr<const Endpoints> endpoints;
     bool keep_alive = true;         // what the client asks for
     bool expects_continue = false;  // the body comes once it is asked for
 };

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "server/http_text.hpp"
+
 namespace jac::cloud {
 
 namespace {
@@ -13,26 +15,9 @@ bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
-// A character of a token (RFC 9110 section 5.6.2).
-bool is_token_char(char c) {
-    constexpr std::string_view signs = "!#$%&'*+-.^_`|~";
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) ||
-           signs.find(c) != std::string_view::npos;
-}
-
-bool is_token(std::string_view text) {
-    return !text.empty() && std::ranges::all_of(text, is_token_char);
-}
-
 // Visible ASCII, and no fragment, which a client keeps for itself.
 bool is_target_char(char c) {
     return c > ' ' && c < '\x7F' && c != '#';
-}
-
-// Tabs and everything from the space on, bytes over 127 included; no other control character.
-bool is_value_char(char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte == '\t' || (byte >= ' ' && byte != 0x7F);
 }
 
 std::string_view trim(std::string_view text) {
@@ -107,7 +92,7 @@ std::optional<Refusal> read_field(std::string_view line, Framing& framing) {
     }
     const auto colon = line.find(':');
     if (colon == std::string_view::npos || !is_token(line.substr(0, colon)) ||
-        !std::ranges::all_of(line.substr(colon + 1), is_value_char)) {
+        !is_field_value(line.substr(colon + 1))) {
         return bad_request("A header field is malformed!");
     }
     const auto name = line.substr(0, colon);

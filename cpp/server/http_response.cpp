@@ -9,6 +9,8 @@
 #include <iterator>
 #include <stdexcept>
 
+#include "server/http_text.hpp"
+
 namespace jac::cloud {
 
 namespace {
@@ -81,18 +83,22 @@ std::string_view date_field() {
     return field;
 }
 
+void append_number(std::string& out, std::size_t number) {
+    std::array<char, 20> digits{};
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+    out.append(digits.data(), end);
+}
+
 void append_status_line(std::string& out, unsigned status) {
-    fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} {}\r\n", status, reason_phrase(status));
+    out += "HTTP/1.1 ";
+    append_number(out, status);
+    out.append(" ").append(reason_phrase(status)).append("\r\n");
 }
 
-bool is_token(std::string_view text) {
-    constexpr std::string_view token_chars =
-        "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    return !text.empty() && text.find_first_not_of(token_chars) == std::string_view::npos;
-}
-
-bool is_field_value(std::string_view text) {
-    return std::ranges::none_of(text, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
+void append_length(std::string& out, std::size_t length) {
+    out += "Content-Length: ";
+    append_number(out, length);
+    out += "\r\n";
 }
 
 std::string json_text(std::string_view text) {
@@ -108,11 +114,12 @@ std::string json_text(std::string_view text) {
 std::string whole_response(unsigned status, std::string_view extra_fields, std::string_view body,
                            bool with_body, std::string_view connection) {
     std::string out;
+    out.reserve(128 + extra_fields.size() + body.size());
     append_status_line(out, status);
     out += date_field();
     out += extra_fields;
-    fmt::format_to(std::back_inserter(out),
-                   "Content-Type: application/json\r\nContent-Length: {}\r\n", body.size());
+    out += "Content-Type: application/json\r\n";
+    append_length(out, body.size());
     if (!connection.empty()) out.append("Connection: ").append(connection).append("\r\n");
     out += "\r\n";
     if (with_body) out += body;
@@ -188,7 +195,7 @@ void ResponseEncoder::finish_head(std::size_t first_piece, bool more, std::strin
     if (!bodiless()) {
         if (!length_ && !more) {
             length_ = first_piece;
-            fmt::format_to(std::back_inserter(head_), "Content-Length: {}\r\n", first_piece);
+            append_length(head_, first_piece);
         }
         framing_ =
             length_ ? Framing::length : (rules_.http10 ? Framing::until_close : Framing::chunks);

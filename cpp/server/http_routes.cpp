@@ -36,13 +36,14 @@ void HttpSession::route() {
 void HttpSession::answer(unsigned status, std::string_view json) {
     const auto& request = parser_->request();
     last_request_ = !request.keep_alive || !parser_->body_complete();
-    send(json_response(status, json, request.method != "HEAD", !last_request_));
+    auto response = json_response(status, json, request.method != "HEAD", !last_request_);
     if (last_request_) {
         state_ = State::closing;
         clear_read_deadline();
     } else {
         await_request();
     }
+    send(std::move(response));
 }
 
 // --- WebSocket ---
@@ -123,13 +124,8 @@ void HttpSession::start_exchange() {
         return refuse(service_unavailable("There is no application!"));
     }
     auto request = std::move(parser_->request());
-    Error error;
-    const auto client = socket_.remote_endpoint(error);
-    const auto server = socket_.local_endpoint(error);
-    request.client_address = address_text(client.address());
-    request.client_port = client.port();
-    request.server_address = address_text(server.address());
-    request.server_port = server.port();
+    if (!endpoints_) endpoints_ = find_endpoints();
+    request.endpoints = endpoints_;
     last_request_ = !request.keep_alive;
 
     exchange_ = std::make_shared<HttpExchange>(
@@ -146,12 +142,20 @@ void HttpSession::start_exchange() {
     }
 }
 
-bool HttpSession::read_body() {
+std::shared_ptr<const Endpoints> HttpSession::find_endpoints() const {
+    Error error;
+    const auto client = socket_.remote_endpoint(error);
+    const auto server = socket_.local_endpoint(error);
+    return std::make_shared<const Endpoints>(
+        Endpoints{address_text(client.address()), client.port(), address_text(server.address()),
+                  server.port()});
+}
+
+void HttpSession::read_body() {
     std::string body;
     std::size_t used = 0;
     if (auto refusal = parser_->read_body(input_, body, used)) {
-        fail_exchange(*refusal);
-        return false;
+        return fail_exchange(*refusal);
     }
     input_.erase(0, used);
     const bool complete = parser_->body_complete();
@@ -164,10 +168,9 @@ bool HttpSession::read_body() {
     // The client is not to blame for the time that the application takes.
     if (complete || !room) {
         clear_read_deadline();
-    } else if (used > 0 || !read_deadline_) {
-        set_read_deadline(shard_.config().body_timeout);
+    } else {
+        extend_read_deadline(used);
     }
-    return false;
 }
 
 void HttpSession::fail_exchange(const Refusal& refusal) {
@@ -191,16 +194,23 @@ void HttpSession::on_wake() {
 }
 
 void HttpSession::pump() {
-    if (!exchange_ || writing_) return;
-    auto output = exchange_->take_output();
-    if (output.abandoned && output.bytes.empty()) {
-        if (draining() || !shard_.services().http->is_open()) {
-            return fail_exchange(service_unavailable("The application has stopped!"));
+    if (std::exchange(pumping_, true)) return;  // what left at once brought us here
+    while (exchange_ && !writing_) {
+        auto output = exchange_->take_output();
+        if (!output.bytes.empty()) {
+            send(std::move(output.bytes));
+        } else if (output.finished) {
+            end_exchange();
+        } else if (output.abandoned) {
+            const bool stopped = draining() || !shard_.services().http->is_open();
+            fail_exchange(stopped
+                              ? service_unavailable("The application has stopped!")
+                              : Refusal{500, "internal_error", "The application gave no answer!"});
+        } else {
+            break;
         }
-        return fail_exchange({500, "internal_error", "The application gave no answer!"});
     }
-    if (!output.bytes.empty()) return send(std::move(output.bytes));
-    if (output.finished) end_exchange();
+    pumping_ = false;
 }
 
 void HttpSession::end_exchange() {

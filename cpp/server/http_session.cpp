@@ -4,6 +4,7 @@
 
 #include <array>
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 
 #include "server/http_exchange.hpp"
 #include "server/http_guards.hpp"
@@ -22,6 +23,12 @@ using asio::ip::tcp;
 constexpr std::chrono::seconds linger_time{2};
 
 constexpr std::size_t read_bytes = 65536;
+
+// Of requests that are pipelined, how much waits for the answers to those before.
+constexpr std::size_t most_read_ahead = 8192;
+constexpr int requests_a_turn = 16;
+
+constexpr double least_body_rate = 500;  // bytes a second
 
 }  // namespace
 
@@ -49,7 +56,7 @@ void HttpSession::read() {
         // Pipelined requests wait here, but not without a bound. What is read beyond the request
         // tells whether the client is still there.
         ((state_ == State::responding || state_ == State::token || state_ == State::closing) &&
-         input_.size() < read_bytes);
+         input_.size() < most_read_ahead);
     if (reading_ || input_ended_ || !wanted) return;
     reading_ = true;
     // Waiting without a buffer: an idle connection holds no memory for what it may send.
@@ -85,29 +92,39 @@ void HttpSession::on_end_of_input(bool orderly) {
 }
 
 void HttpSession::process() {
-    bool progress = true;
-    while (progress) {
-        switch (state_) {
-            case State::head:
-                progress = read_head();
-                break;
-            case State::body:
-                progress = read_body();
-                break;
-            case State::closing:
-            case State::lingering:
-                input_.clear();
-                return;
-            case State::responding:
-            case State::token:
-            case State::upgrading:
-            case State::closed:
-                return;
-        }
-    }
+    if (std::exchange(processing_, true)) return;  // an answer that left at once brought us here
+    int left = requests_a_turn;
+    while (left > 0 && process_some()) --left;
+    processing_ = false;
+    if (left > 0) return;
+    // Others get their turn before the rest of what this client has pipelined.
+    asio::post(shard_.io(), [self = shared_from_this()] {
+        self->process();
+        self->read();
+    });
 }
 
 // Returns whether there may be more to do with what has been received.
+bool HttpSession::process_some() {
+    switch (state_) {
+        case State::head:
+            return read_head();
+        case State::body:
+            read_body();
+            return false;
+        case State::closing:
+        case State::lingering:
+            input_.clear();
+            return false;
+        case State::responding:
+        case State::token:
+        case State::upgrading:
+        case State::closed:
+            return false;
+    }
+    return false;
+}
+
 bool HttpSession::read_head() {
     if (writing_) return false;  // responses leave in order, one at a time
     input_.erase(0, leading_empty_lines(input_));
@@ -162,18 +179,27 @@ void HttpSession::send(std::string bytes) {
     write_some();
 }
 
+// Most of what is sent fits into the socket's buffer, and needs no turn of the loop.
 void HttpSession::write_some() {
+    while (sent_ < output_.size()) {
+        Error error;
+        const auto count = socket_.write_some(asio::buffer(output_) + sent_, error);
+        if (error == asio::error::would_block) return await_room();
+        if (error) return close();
+        sent_ += count;
+        if (exchange_) exchange_->sent(count);
+    }
+    on_written();
+}
+
+void HttpSession::await_room() {
     write_deadline_ = Clock::now() + to_duration(shard_.config().body_timeout);
     arm_timer();
-    socket_.async_write_some(asio::buffer(output_) + sent_,
-                             [self = shared_from_this()](const Error& error, std::size_t count) {
-                                 if (self->state_ == State::closed) return;
-                                 if (error) return self->close();
-                                 self->sent_ += count;
-                                 if (self->exchange_) self->exchange_->sent(count);
-                                 if (self->sent_ < self->output_.size()) return self->write_some();
-                                 self->on_written();
-                             });
+    socket_.async_wait(tcp::socket::wait_write, [self = shared_from_this()](const Error& error) {
+        if (self->state_ == State::closed) return;
+        if (error) return self->close();
+        self->write_some();
+    });
 }
 
 void HttpSession::on_written() {
@@ -232,6 +258,14 @@ void HttpSession::close() {
 
 void HttpSession::set_read_deadline(double seconds) {
     read_deadline_ = Clock::now() + to_duration(seconds);
+    arm_timer();
+}
+
+// A body may fall behind its least rate for so long: a byte now and then does not keep it alive.
+void HttpSession::extend_read_deadline(std::size_t received) {
+    const auto latest = Clock::now() + to_duration(shard_.config().body_timeout);
+    const auto earned = to_duration(static_cast<double>(received) / least_body_rate);
+    read_deadline_ = read_deadline_ ? std::min(*read_deadline_ + earned, latest) : latest;
     arm_timer();
 }
 

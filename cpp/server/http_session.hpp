@@ -14,6 +14,7 @@
 
 namespace jac::cloud {
 
+struct Endpoints;
 class HttpExchange;
 class HttpRequestParser;
 
@@ -56,6 +57,7 @@ class HttpSession final : public Connection, public std::enable_shared_from_this
     void on_readable(const Error& error);
     void on_end_of_input(bool orderly);
     void process();
+    bool process_some();
     bool read_head();
     void route();
     void answer(unsigned status, std::string_view json);
@@ -68,7 +70,8 @@ class HttpSession final : public Connection, public std::enable_shared_from_this
     void hand_over();
 
     void start_exchange();
-    bool read_body();
+    std::shared_ptr<const Endpoints> find_endpoints() const;
+    void read_body();
     void fail_exchange(const Refusal& refusal);
     void on_wake();
     void pump();
@@ -76,11 +79,13 @@ class HttpSession final : public Connection, public std::enable_shared_from_this
 
     void send(std::string bytes);
     void write_some();
+    void await_room();
     void on_written();
     void linger();
     void close();
 
     void set_read_deadline(double seconds);
+    void extend_read_deadline(std::size_t received);
     void clear_read_deadline() { read_deadline_.reset(); }
     void arm_timer();
     void on_timer();
@@ -103,10 +108,13 @@ class HttpSession final : public Connection, public std::enable_shared_from_this
     bool head_begun_ = false;
     bool served_ = false;  // a request, so that waiting for another is idling
     bool reading_ = false;
+    bool processing_ = false;
+    bool pumping_ = false;
     bool input_ended_ = false;
     bool last_request_ = false;  // close after the response
     std::unique_ptr<HttpRequestParser> parser_;
     std::shared_ptr<HttpExchange> exchange_;
+    std::shared_ptr<const Endpoints> endpoints_;  // once an exchange has asked for them
     AcceptedUpgrade upgrade_;
     Identity identity_;
 

@@ -68,6 +68,12 @@ class RawClient {
         }
     }
 
+    // As much as the socket takes at once.
+    std::size_t send_some(std::string_view bytes) const {
+        const auto count = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        return count < 0 ? 0 : static_cast<std::size_t>(count);
+    }
+
     void send_slowly(std::string_view bytes) const {
         for (const char byte : bytes) {
             send({&byte, 1});
@@ -226,6 +232,13 @@ inline Application::Handler echo() {
         respond(*exchange, request.method + " " + request.target + " " + body);
         bodies->erase(exchange.get());
     };
+}
+
+inline const std::string get_root = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+inline std::string post(const std::string& body, const std::string& fields = "") {
+    return "POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: " + std::to_string(body.size()) +
+           "\r\n" + fields + "\r\n" + body;
 }
 
 inline Config test_config() {

@@ -53,7 +53,9 @@ TEST(Listener, ListensOnNamesAndOnIpv6) {
 
 TEST(Listener, TellsTheApplicationAnIpv4AddressOfAClientThatCameOverIpv6) {
     TestServer server(
-        [](const auto& exchange) { respond(*exchange, exchange->request().client_address); },
+        [](const auto& exchange) {
+            respond(*exchange, exchange->request().endpoints->client_address);
+        },
         config_for("::"));
     RawClient client(server.port());
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");

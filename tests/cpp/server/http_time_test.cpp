@@ -1,0 +1,112 @@
+// How long a client may take, and what does not count.
+#include <gtest/gtest.h>
+
+#include "http_support.hpp"
+
+namespace jac::cloud {
+namespace {
+
+TEST(HttpTime, ClosesASlowHeadAndASilentConnectionInTime) {
+    auto config = test_config();
+    config.handshake_timeout = 0.3;
+    TestServer server(echo(), config);
+    RawClient silent(server.port());
+    RawClient slow(server.port());
+    std::atomic<bool> ended = false;
+    // Bytes keep coming, but the time is for the whole head.
+    std::thread sender([&] {
+        slow.send("GET / HTTP/1.1\r\nHost: a\r\nX: ");
+        while (!ended) {
+            slow.send("x");
+            std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        }
+    });
+    EXPECT_EQ(silent.rest(), "");
+    EXPECT_EQ(status_of(slow.response()), 408);
+    ended = true;
+    sender.join();
+}
+
+TEST(HttpTime, ClosesAnIdleConnectionAndTimesTheNextHead) {
+    auto config = test_config();
+    config.idle_timeout = 0.2;
+    config.handshake_timeout = 0.4;
+    TestServer server(echo(), config);
+    RawClient idle(server.port());
+    idle.send(get_root);
+    EXPECT_EQ(status_of(idle.response()), 200);
+    EXPECT_EQ(idle.rest(), "");
+    RawClient slow(server.port());
+    slow.send(get_root + "GET");
+    EXPECT_EQ(status_of(slow.response()), 200);
+    EXPECT_EQ(status_of(slow.rest()), 408);
+}
+
+TEST(HttpTime, GivesUpOnABodyThatStops) {
+    auto config = test_config();
+    config.body_timeout = 0.2;
+    TestServer server(echo(), config);
+    RawClient client(server.port());
+    client.send("POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf ");
+    EXPECT_EQ(status_of(client.rest()), 408);
+    EXPECT_TRUE(
+        eventually([&] { return server.application().count(HttpSignal::disconnect) == 1; }));
+}
+
+TEST(HttpTime, GivesUpOnABodyThatTrickles) {
+    auto config = test_config();
+    config.body_timeout = 0.3;
+    TestServer server(echo(), config);
+    RawClient client(server.port());
+    std::atomic<bool> ended = false;
+    std::thread sender([&] {
+        client.send("POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
+        while (!ended) {
+            client.send("x");
+            std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        }
+    });
+    EXPECT_EQ(status_of(client.response()), 408);
+    ended = true;
+    sender.join();
+}
+
+TEST(HttpTime, DropsAClientThatDoesNotRead) {
+    auto config = test_config();
+    config.body_timeout = 0.2;
+    TestServer server(
+        [](const auto& exchange) { respond(*exchange, std::string(20'000'000, 'x')); }, config);
+    RawClient client(server.port(), 4096);
+    client.send(get_root);
+    EXPECT_TRUE(eventually([&] { return server.figure("connections") == 1; }));
+    EXPECT_TRUE(eventually([&] { return server.figure("connections") == 0; }));
+}
+
+TEST(HttpTime, LeavesAHandlerTheTimeItNeeds) {
+    auto config = test_config();
+    config.body_timeout = 0.05;
+    config.idle_timeout = 0.05;
+    config.handshake_timeout = 0.05;
+    std::mutex mutex;
+    std::shared_ptr<HttpExchange> held;
+    TestServer server(
+        [&](const auto& exchange) {
+            const std::lock_guard lock(mutex);
+            held = exchange;
+        },
+        config);
+    RawClient client(server.port());
+    client.send(post("whole"));
+    ASSERT_TRUE(eventually([&] {
+        const std::lock_guard lock(mutex);
+        return held != nullptr;
+    }));
+    // Another connection outlives all of those times meanwhile.
+    EXPECT_EQ(RawClient(server.port()).rest(), "");
+    EXPECT_FALSE(held->disconnected());
+    respond(*held, "done");
+    EXPECT_EQ(body_of(client.response()), "done");
+}
+
+}  // namespace
+}  // namespace jac::cloud
