@@ -147,7 +147,7 @@ TEST_F(ServerTest, RunsAWalkerAndHoldsBackWhatCameBehindIt) {
     ASSERT_TRUE(job);
     EXPECT_EQ(job->request().context, "{}");
     EXPECT_TRUE(job->request().origin.send(std::make_shared<const Message>(R"({"progress":1})")));
-    job->finish("[1,2]");
+    job->finish({"[1,2]"});
     EXPECT_EQ(client.receive(), (json{{"progress", 1}}));
     EXPECT_EQ(client.receive(), json::parse(R"({"type":"walker","walker":"open","status":200,
                                                "reports":[1,2],"id":"w"})"));
@@ -189,8 +189,8 @@ TEST_F(ServerTest, NoticesAResetWhileItReadsNoMore) {
     client.socket().set_option(boost::asio::socket_base::linger(true, 0));
     client.drop();
     EXPECT_TRUE(eventually([this] { return stat("clients") == 0; }));
-    job->finish("[]");
-    for (int i = 0; i < 4; ++i) server_->services().walker_lane.take()->finish("[]");
+    job->finish({"[]"});
+    for (int i = 0; i < 4; ++i) server_->services().walker_lane.take()->finish({"[]"});
 }
 
 TEST_F(ServerTest, ClosesAClientThatAnswersNoPings) {
