@@ -3,7 +3,7 @@
 # Arguments are handed to pytest.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-tools/system_packages.sh test || exit 1
+tools/test_needs.sh || exit 1
 status=0
 export TEST_TIMEOUT_SCALE=${TEST_TIMEOUT_SCALE:-10}
 export UBSAN_OPTIONS=print_stacktrace=1

@@ -3,7 +3,7 @@
 # closing line; all of them run, and the first failure decides the exit status.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-tools/system_packages.sh test || exit 1
+tools/test_needs.sh || exit 1
 
 status=0
 run() { "$@" || status=1; }
@@ -16,7 +16,6 @@ run .venv/bin/ctest --test-dir build/dev --output-on-failure --parallel "$(nproc
 
 step "Python, Node and browser tests"
 tools/build.sh release module || exit 1
-[ tests/node/node_modules/.package-lock.json -nt tests/node/package-lock.json ] || (cd tests/node && npm ci --silent) || exit 1
 run .venv/bin/python -m pytest
 
 step "Checks"

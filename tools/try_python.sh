@@ -11,5 +11,5 @@ pip() { "$environment/bin/python" -m pip --disable-pip-version-check --quiet "$@
 pip install pip==26.3
 pip install --constraint tools/constraints.txt .
 pip install --constraint tools/constraints.txt --group test
-[ tests/node/node_modules/.package-lock.json -nt tests/node/package-lock.json ] || (cd tests/node && npm ci --silent)
+tools/test_needs.sh
 "$environment/bin/python" -m pytest tests/python/test_{guide,guide_javascript,chat_page,manager,unit_of_work,exit,older_syntax}.py
