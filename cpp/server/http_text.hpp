@@ -11,9 +11,9 @@ namespace detail {
 // For each byte, whether it is a character of a token (RFC 9110 section 5.6.2).
 inline constexpr auto token_chars = [] {
     std::array<bool, 256> table{};
-    for (const unsigned char c : std::string_view(
+    for (const char c : std::string_view(
              "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")) {
-        table.at(c) = true;
+        table.at(static_cast<unsigned char>(c)) = true;
     }
     return table;
 }();
