@@ -5,6 +5,7 @@ import { field } from "./fields.js";
 import { indented, objectOf, problemOf } from "./json.js";
 
 const TEXT = { type: "string" };
+const TARGETS = { type: "string", format: "ids, separated by commas" };
 const KINDS = {
   walker: { label: "Walker" },
   channel: { label: "Channel", targets: "channel_ids", mine: "channel_id", hint: "To every connection subscribed to these channels." },
@@ -70,7 +71,7 @@ export class Composer {
     if (kind === "change_user") return [this.#add("token", TEXT, false, this.who().token)];
     const { targets, mine } = KINDS[kind];
     if (!targets) return [];
-    const list = this.#add(targets, { ...TEXT, description: "Separated by commas." }, true, this.who()[mine]);
+    const list = this.#add(targets, TARGETS, true, this.who()[mine]);
     return [list, this.#add("data", { type: "object" }, true, this.#given.get("data") ?? '{"text": "Hello"}')];
   }
 

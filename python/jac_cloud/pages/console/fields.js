@@ -62,25 +62,24 @@ export function field(name, schema, document, required) {
 
 /** The control that fits a schema, and how its value is read as JSON. */
 function inputFor(is, required) {
-  const fallback = "default" in is ? JSON.stringify(is.default) : "";
+  const unset = "default" in is ? `default: ${shown(is.default)}` : "left out";
   if (is.enum || is.type === "boolean") {
-    const choices = (is.enum ?? [true, false]).map((value) => make("option", { value: JSON.stringify(value) }, showValue(value)));
+    const choices = (is.enum ?? [true, false]).map((value) => make("option", { value: JSON.stringify(value) }, shown(value)));
     if (is.nullable) choices.push(make("option", { value: "null" }, "null"));
-    const unset = make("option", { value: "" }, required ? "choose" : fallback && `default: ${showValue(is.default)}`);
-    const control = make("select", {}, unset, ...choices);
+    const control = make("select", {}, make("option", { value: "" }, required ? "choose" : unset), ...choices);
     return { control, json: () => control.value || undefined, complaint: "" };
   }
   if (is.type === "string") {
-    const control = make("input", { placeholder: fallback && `default: ${is.default}`, spellcheck: false });
+    const control = make("input", { placeholder: required ? "" : unset, spellcheck: false });
     const isEmpty = () => control.value === "" && !required;
     return { control, json: () => (isEmpty() ? undefined : JSON.stringify(control.value)), complaint: "" };
   }
   if (is.type === "integer" || is.type === "number") {
-    const control = make("input", { inputMode: is.type === "integer" ? "numeric" : "decimal", placeholder: fallback && `default: ${fallback}` });
+    const control = make("input", { inputMode: is.type === "integer" ? "numeric" : "decimal", placeholder: required ? "" : unset });
     return { control, json: () => control.value.trim() || undefined, complaint: "is not a number" };
   }
-  const control = make("textarea", { rows: 2, placeholder: fallback ? `default: ${fallback}` : "JSON", spellcheck: false, className: "code" });
+  const control = make("textarea", { rows: 2, placeholder: required ? "JSON" : `JSON, ${unset}`, spellcheck: false, className: "code" });
   return { control, json: () => control.value.trim() || undefined, complaint: "is not JSON" };
 }
 
-const showValue = (value) => (typeof value === "string" ? value : JSON.stringify(value));
+const shown = (value) => (typeof value === "string" ? value : JSON.stringify(value));

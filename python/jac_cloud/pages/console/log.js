@@ -129,6 +129,11 @@ function summary({ direction, text }, frame) {
   if (direction === "received" && frame?.type === "connection" && frame.data?.root_id) {
     return { kind: "connection", gist: `${frame.data.root_id} in channel ${frame.data.channel_id}`, shown };
   }
+  if (direction === "sent" && frame?.type === "change_user") {
+    return { kind: "change_user", gist: frame.token ? "with a token" : "the public user", shown };
+  }
+  const targets = direction === "sent" ? (frame?.channel_ids ?? frame?.root_ids ?? frame?.client_ids) : undefined;
+  if (Array.isArray(targets)) return { kind: frame.type, gist: line(`${targets.join(", ")} ${JSON.stringify(frame.data)}`), shown };
   const isKnown = direction === "sent" || ["connection", "ack"].includes(frame?.type);
   return { kind: isKnown && typeof frame?.type === "string" ? frame.type : "data", gist: line(shown), shown };
 }
