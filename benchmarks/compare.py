@@ -68,6 +68,16 @@ PEERS = {
         protocol="centrifuge",
         environment={"GOMAXPROCS": "1"},
     ),
+    "rest": Peer(
+        [str(ROOT / ".venv/bin/python"), str(BENCHMARKS / "peers/rest_server.py"), str(PORT)]
+    ),
+    "uvicorn": Peer(
+        [
+            str(BUILD / "uvicorn/bin/uvicorn"),
+            *f"--app-dir {BENCHMARKS}/peers --port {PORT} --no-access-log".split(),
+            *["--loop", "uvloop", "--http", "httptools", "rest_app:app"],
+        ]
+    ),
     "epoll": Peer([EPOLL, str(PORT), "direct"]),
     "epoll-batch": Peer([EPOLL, str(PORT), "batch"]),
 }

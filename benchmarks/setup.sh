@@ -32,6 +32,9 @@ setup_jac-cloud() {
 setup_epoll() { compile epoll_server "$sources/peers/epoll_server.cpp"; }
 setup_socketify() { environment socketify socketify==0.0.31; }
 setup_picows() { environment picows picows==2.3.1 uvloop==0.23.0; }
+setup_uvicorn() {
+    environment uvicorn --constraint tools/constraints.txt 'uvicorn[standard]==0.54.0' fastapi
+}
 setup_ws-node() {
     mkdir -p $out/ws-node
     cp "$sources/peers/ws_server.js" $out/ws-node/

@@ -12,7 +12,7 @@ namespace {
 
 constexpr double ns_per_s = 1e9;
 constexpr std::uint64_t one_second_ns = 1'000'000'000;
-constexpr int longest_wait_ms = 20;
+constexpr std::uint64_t longest_wait_ns = 20'000'000;
 constexpr std::size_t sequences = 1 << 16;
 
 std::uint64_t after(std::uint64_t start, double seconds) {
@@ -86,11 +86,11 @@ std::string Load::run() {
     const std::uint64_t measure_until = after(measure_from, options_.duration_s);
     running_ = true;
     last_progress_ns_ = start;
-    next_publish_ns_ = static_cast<double>(start);
+    next_due_ns_ = static_cast<double>(start);
     second_end_ns_ = start + one_second_ns;
     for (const auto& connection : connections_) {
         if (connection->subscriber && !connection->stalled) ++live_subscribers_;
-        if (!options_.is_request_test()) continue;
+        if (!options_.is_request_test() || options_.rate > 0) continue;
         for (int i = 0; i < options_.depth; ++i) send_request(*connection, now_ns());
         flush(*connection);
     }
@@ -98,16 +98,18 @@ std::string Load::run() {
     const auto load_until = [&](std::uint64_t end) {
         for (std::uint64_t now = now_ns(); now < end; now = now_ns()) {
             if (options_.timeline && now >= second_end_ns_) note_second();
-            int wait_ms = longest_wait_ms;
+            std::uint64_t wait_ns = longest_wait_ns;
             if (publisher_ != nullptr && publisher_->state == Connection::State::ready) {
                 publish_what_is_due(now);
-                if (options_.rate > 0) {
-                    const double left_ms = (next_publish_ns_ - static_cast<double>(now)) / 1e6;
-                    wait_ms = std::clamp(static_cast<int>(left_ms), 0, longest_wait_ms);
-                }
+            } else if (options_.is_request_test() && options_.rate > 0) {
+                request_what_is_due(now);
+            }
+            if (options_.rate > 0) {
+                const auto left_ns = std::max(0.0, next_due_ns_ - static_cast<double>(now));
+                wait_ns = std::min(longest_wait_ns, static_cast<std::uint64_t>(left_ns));
             }
             if (options_.nap_us > 0) usleep(static_cast<useconds_t>(options_.nap_us));
-            turn(wait_ms);
+            turn(wait_ns);
         }
     };
     load_until(measure_from);
@@ -128,13 +130,13 @@ void Load::connect_all() {
         while (next < connections_.size() && connecting_ < options_.ramp) {
             open(*connections_[next++]);
         }
-        turn(100);
+        turn(100'000'000);
     }
     connect_seconds_ = static_cast<double>(now_ns() - start) / ns_per_s;
     connect_cpu_seconds_ = server_.cpu_seconds() - cpu_before;
     connected_ = ready_;
     const std::uint64_t settled = after(now_ns(), options_.settle_s);
-    while (now_ns() < settled) turn(50);
+    while (now_ns() < settled) turn(50'000'000);
     rss_connected_kb_ = server_.rss_kb();
 }
 
@@ -146,9 +148,9 @@ void Load::publish_what_is_due(std::uint64_t now) {
     };
     if (options_.rate > 0) {
         // Stamped with the intended time, so that a late publisher hides no latency.
-        while (next_publish_ns_ <= static_cast<double>(now)) {
-            publish(static_cast<std::uint64_t>(next_publish_ns_));
-            next_publish_ns_ += ns_per_s / options_.rate;
+        while (next_due_ns_ <= static_cast<double>(now)) {
+            publish(static_cast<std::uint64_t>(next_due_ns_));
+            next_due_ns_ += ns_per_s / options_.rate;
         }
     } else {
         if (outstanding_ > 0 && now - last_progress_ns_ > one_second_ns) {
@@ -160,6 +162,18 @@ void Load::publish_what_is_due(std::uint64_t now) {
         while (outstanding_ < static_cast<std::uint64_t>(options_.window)) publish(now);
     }
     if (!publisher_->waits_to_write) flush(*publisher_);
+}
+
+// Each is stamped with the time at which it was due, so that a slow answer before it hides nothing.
+void Load::request_what_is_due(std::uint64_t now) {
+    while (next_due_ns_ <= static_cast<double>(now)) {
+        Connection& connection = *connections_[next_connection_++ % connections_.size()];
+        if (connection.state == Connection::State::ready) {
+            send_request(connection, static_cast<std::uint64_t>(next_due_ns_));
+            if (!connection.waits_to_write) flush(connection);
+        }
+        next_due_ns_ += ns_per_s / options_.rate;
+    }
 }
 
 void Load::note_second() {
@@ -208,12 +222,12 @@ void Load::on_answer(Connection& connection, std::string_view message, std::uint
             latency_.add(latency);
         }
         if (options_.timeline) second_.add(latency);
-        send_request(connection, now);
+        if (options_.rate == 0) send_request(connection, now);
     }
 }
 
 void Load::send_request(Connection& connection, std::uint64_t now) {
-    append_frame(connection.out, protocol_->request(connection, now));
+    protocol_->append(connection.out, protocol_->request(connection, now));
     connection.sent_ns.push_back(now);
 }
 

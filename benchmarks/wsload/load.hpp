@@ -32,6 +32,7 @@ class Load {
 
     void connect_all();
     void publish_what_is_due(std::uint64_t now);
+    void request_what_is_due(std::uint64_t now);
     void note_second();
     Mark mark() const;
     std::string report_connect() const;
@@ -44,7 +45,7 @@ class Load {
     void flush(Connection& connection);
     void send_request(Connection& connection, std::uint64_t now);
 
-    void turn(int timeout_ms);
+    void turn(std::uint64_t timeout_ns);
     void on_event(Connection& connection, std::uint32_t events);
     void on_connected(Connection& connection);
     void on_readable(Connection& connection);
@@ -94,7 +95,9 @@ class Load {
     std::uint64_t completed_ = 0;
     std::uint64_t lost_windows_ = 0;
     std::uint64_t last_progress_ns_ = 0;
-    double next_publish_ns_ = 0;
+
+    double next_due_ns_ = 0;  // with --rate
+    std::size_t next_connection_ = 0;
 
     Histogram second_;  // the current second of the timeline
     std::uint64_t second_end_ns_ = 0;

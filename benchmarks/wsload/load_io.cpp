@@ -107,9 +107,11 @@ void Load::flush(Connection& connection) {
     }
 }
 
-void Load::turn(int timeout_ms) {
+void Load::turn(std::uint64_t timeout_ns) {
     std::array<epoll_event, 4096> events;
-    const int count = epoll_wait(epoll_, events.data(), events.size(), timeout_ms);
+    // In nanoseconds: with --rate, requests are due every few microseconds.
+    const timespec timeout{.tv_sec = 0, .tv_nsec = static_cast<long>(timeout_ns)};
+    const int count = epoll_pwait2(epoll_, events.data(), events.size(), &timeout, nullptr);
     if (count < 0 && errno != EINTR) throw_errno("epoll_wait");
     for (int i = 0; i < count; ++i) {
         const auto& event = events[static_cast<std::size_t>(i)];
@@ -138,6 +140,10 @@ void Load::on_connected(Connection& connection) {
     if (error != 0) {
         complain(std::string("connect: ") + std::strerror(error));
         return end(connection);
+    }
+    if (!protocol_->upgrades()) {
+        become_ready(connection);
+        return watch(connection);
     }
     connection.out = "GET " + protocol_->path(connection) + " HTTP/1.1\r\nHost: " + options_.host +
                      ":" + std::to_string(options_.port) +
@@ -172,7 +178,8 @@ std::size_t Load::consume(Connection& connection, std::string_view bytes, std::u
         used = consume_handshake(connection, bytes);
         if (used == 0) return 0;
     }
-    for (Frame frame; connection.state != State::dead && parse_frame(bytes.substr(used), frame);) {
+    for (Frame frame;
+         connection.state != State::dead && protocol_->parse(bytes.substr(used), frame);) {
         used += frame.size;
         ++frames_;
         if (frame.opcode == Opcode::close) {

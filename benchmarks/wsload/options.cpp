@@ -48,6 +48,7 @@ Options parse_options(int argc, char** argv) {
         {"--walker", text(options.walker)},
         {"--label", text(options.label)},
         {"--path", text(options.path)},
+        {"--body", text(options.body)},
         {"--n", integer(options.connections)},
         {"--window", integer(options.window)},
         {"--depth", integer(options.depth)},

@@ -18,6 +18,7 @@ struct Options {
     std::string walker = "w";
     std::string label;
     std::string path;  // empty: the protocol's own
+    std::string body;  // http: of each request
 
     int connections = 1;
     int window = 16;         // fan-out: messages not yet delivered to all
@@ -30,7 +31,7 @@ struct Options {
     double warmup_s = 0.5;
     double settle_s = 1;
     double connect_timeout_s = 60;
-    double rate = 0;            // fan-out: messages/s, 0: closed loop with the window
+    double rate = 0;            // messages/s whatever happens, 0: closed loop
     double stall_fraction = 0;  // of the subscribers, which never read
     int stall_rcvbuf_bytes = 4096;
 

@@ -111,12 +111,44 @@ class CentrifugeProtocol : public Protocol {
     }
 };
 
+// Requests of HTTP/1.1 on connections that are kept; with --body they are POST.
+class HttpProtocol : public Protocol {
+  public:
+    explicit HttpProtocol(const Options& options) : Protocol(options) {
+        const auto target = options.path.empty() ? "/" : options.path;
+        const auto line = " " + target + " HTTP/1.1\r\nHost: " + options.host + "\r\n";
+        request_ = options.body.empty()
+                       ? "GET" + line + "\r\n"
+                       : "POST" + line + "Content-Type: application/json\r\nContent-Length: " +
+                             std::to_string(options.body.size()) + "\r\n\r\n" + options.body;
+    }
+
+    bool upgrades() const override { return false; }
+    void append(std::string& out, std::string_view message) const override { out += message; }
+    bool parse(std::string_view bytes, Frame& frame) const override {
+        return parse_response(bytes, frame);
+    }
+    std::string path(const Connection&) const override { return ""; }
+    std::string request(const Connection&, std::uint64_t) const override { return request_; }
+    std::string publish(Stamp) const override {
+        throw std::invalid_argument("--proto http has --test echo only");
+    }
+    int answers(std::string_view message, std::uint64_t& wrong) const override {
+        if (!message.starts_with("HTTP/1.1 200 ")) ++wrong;
+        return 1;
+    }
+
+  private:
+    std::string request_;
+};
+
 }  // namespace
 
 std::unique_ptr<Protocol> make_protocol(const Options& options) {
     if (options.protocol == "jac") return std::make_unique<JacProtocol>(options);
     if (options.protocol == "plain") return std::make_unique<PlainProtocol>(options);
     if (options.protocol == "centrifuge") return std::make_unique<CentrifugeProtocol>(options);
+    if (options.protocol == "http") return std::make_unique<HttpProtocol>(options);
     throw std::invalid_argument("unknown --proto " + options.protocol);
 }
 

@@ -19,6 +19,16 @@ class Protocol {
     Protocol(const Protocol&) = delete;
     Protocol& operator=(const Protocol&) = delete;
 
+    // Whether connections begin with an upgrade request; else they are ready at once.
+    virtual bool upgrades() const { return true; }
+    // Appends a message as it goes over the wire.
+    virtual void append(std::string& out, std::string_view message) const {
+        append_frame(out, message);
+    }
+    // Reads the first message of bytes; false when it has not wholly arrived.
+    virtual bool parse(std::string_view bytes, Frame& frame) const {
+        return parse_frame(bytes, frame);
+    }
     // Target of the upgrade request.
     virtual std::string path(const Connection& connection) const = 0;
     // After the upgrade; true when no message need come first. It may append frames to be sent.

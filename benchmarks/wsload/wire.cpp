@@ -50,6 +50,27 @@ bool parse_frame(std::string_view bytes, Frame& frame) {
     return true;
 }
 
+bool parse_response(std::string_view bytes, Frame& frame) {
+    constexpr std::string_view end_of_head = "\r\n\r\n";
+    constexpr std::string_view length_name = "content-length: ";
+    const auto head = bytes.find(end_of_head);
+    if (head == std::string_view::npos) return false;
+    const auto is_name = [](char got, char wanted) { return (got | 0x20) == (wanted | 0x20); };
+    const auto fields = bytes.substr(0, head);
+    const auto at =
+        std::search(fields.begin(), fields.end(), length_name.begin(), length_name.end(), is_name);
+    std::size_t size = head + end_of_head.size();
+    if (at != fields.end()) {
+        std::size_t length = 0;
+        const char* const digits = fields.data() + (at - fields.begin()) + length_name.size();
+        std::from_chars(digits, fields.data() + fields.size(), length);
+        size += length;
+    }
+    if (bytes.size() < size) return false;
+    frame = {.opcode = Opcode::text, .final = true, .payload = bytes.substr(0, size), .size = size};
+    return true;
+}
+
 std::string Stamp::text() const {
     static constexpr char digits[] = "0123456789abcdef";
     std::string text(mark);

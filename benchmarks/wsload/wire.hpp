@@ -22,6 +22,10 @@ struct Frame {
 // Reads the first frame of bytes; false when it has not wholly arrived.
 bool parse_frame(std::string_view bytes, Frame& frame);
 
+// Reads the first response of HTTP/1.1 in bytes, by its Content-Length; false when it has not
+// wholly arrived. The payload is all of it.
+bool parse_response(std::string_view bytes, Frame& frame);
+
 // When a message was built and which one it is: "@T", 16 hex digits of nanoseconds, 8 of the
 // number.
 struct Stamp {

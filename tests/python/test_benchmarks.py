@@ -46,6 +46,25 @@ def test_every_request_is_answered_well(wsload: Path, server: ServerProcess, tes
     assert (result["bad"], result["dead"], result["connected"]) == (0, 0, 8)
 
 
+@pytest.mark.parametrize("pace", [[], ["--rate", "500"]], ids=["as fast as it can", "at a rate"])
+@pytest.mark.parametrize(
+    "request_options",
+    [["--path", "/healthz"], ["--path", "/walker/w", "--body", '{"val":7}']],
+    ids=["GET", "POST"],
+)
+def test_every_http_request_is_answered_well(
+    wsload: Path, server: ServerProcess, request_options: list[str], pace: list[str]
+) -> None:
+    result = load(wsload, server, "--proto", "http", "--n", "8", *request_options, *pace)
+    assert result["msgs_s"] > 0
+    assert (result["bad"], result["dead"], result["connected"]) == (0, 0, 8)
+
+
+def test_an_answer_that_is_not_200_is_bad(wsload: Path, server: ServerProcess) -> None:
+    result = load(wsload, server, "--proto", "http", "--path", "/nothing")
+    assert result["bad"] > 0
+
+
 def test_every_subscriber_has_every_message(wsload: Path, server: ServerProcess) -> None:
     result = load(wsload, server, "--test", "fanout", "--n", "50", "--timeline", "--dur", "1")
     assert result["deliv_s"] > 0
