@@ -11,10 +11,11 @@ _LOGGER = logging.getLogger(f"{__package__}.users")
 def delete_user(users: Users, interpreter: Interpreter, user: User) -> None:
     """Takes back the user's tokens, removes what belongs to the user's root, then the user.
 
-    NoSuchUser when somebody else does so already. If it is broken off, the user is out
+    NoSuchUser when somebody else has just begun to. If it is broken off, the user is out
     nevertheless, and the next start of a server ends it.
     """
-    users.set_state(user, State.DELETED)
+    if user.state is not State.DELETED:
+        users.set_state(user, State.DELETED)
     _remove(users, interpreter, user)
 
 

@@ -1,4 +1,5 @@
-"""What the interpreter loads in every `jac` command, so it does no more than name `jac serve`.
+"""What the interpreter loads in every `jac` command, so it does no more than name `jac serve` and
+`jac cloud`.
 
 It must not import `jac_cloud.plugin`: code that does not import that is to run as if this package
 were not installed.
@@ -13,7 +14,8 @@ class JacCloudPlugin:
     @staticmethod
     @hookimpl  # type: ignore[untyped-decorator]
     def create_cmd() -> None:
-        """Registers `jac serve`."""
-        from jac_cloud import cli
+        """Registers `jac serve` and `jac cloud`."""
+        from jac_cloud import cli, user_commands
 
         cli.register()
+        user_commands.register()

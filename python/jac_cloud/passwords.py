@@ -5,6 +5,8 @@ import secrets
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from jac_cloud.errors import CloudError
+
 PASSWORD_BYTES_MIN = 8
 PASSWORD_BYTES_MAX = 1024
 
@@ -12,6 +14,20 @@ PASSWORD_BYTES_MAX = 1024
 _HASHER = PasswordHasher(
     time_cost=2, memory_cost=19 * 1024, parallelism=1, hash_len=32, salt_len=16, type=Type.ID
 )
+
+
+class InvalidPassword(CloudError):
+    """The text is too short or too long for a password."""
+
+    def __init__(self) -> None:
+        super().__init__(f"must have {PASSWORD_BYTES_MIN} to {PASSWORD_BYTES_MAX} bytes")
+
+
+def checked_password(text: str) -> str:
+    """The password as it is. InvalidPassword."""
+    if not PASSWORD_BYTES_MIN <= len(text.encode()) <= PASSWORD_BYTES_MAX:
+        raise InvalidPassword
+    return text
 
 
 class Passwords:

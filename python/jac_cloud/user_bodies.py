@@ -7,7 +7,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import from_json
 
 from jac_cloud.emails import InvalidEmail, normalized_email
-from jac_cloud.passwords import PASSWORD_BYTES_MAX, PASSWORD_BYTES_MIN
+from jac_cloud.passwords import (
+    PASSWORD_BYTES_MAX,
+    PASSWORD_BYTES_MIN,
+    InvalidPassword,
+    checked_password,
+)
 from jac_cloud.refusals import Refusal, invalid_json
 from jac_cloud.requests import json_body
 
@@ -24,9 +29,10 @@ def _email(text: str) -> str:
 
 
 def _password(text: str) -> str:
-    if not PASSWORD_BYTES_MIN <= len(text.encode()) <= PASSWORD_BYTES_MAX:
-        raise ValueError(f"must have {PASSWORD_BYTES_MIN} to {PASSWORD_BYTES_MAX} bytes")
-    return text
+    try:
+        return checked_password(text)
+    except InvalidPassword as error:
+        raise ValueError(str(error)) from None
 
 
 # Not `type` statements: those would be definitions of their own in a schema.
