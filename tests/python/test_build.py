@@ -39,6 +39,17 @@ def test_without_a_compiler_the_build_names_the_package(tmp_path: Path) -> None:
     assert "apt-get install g++" in printed
 
 
+def test_without_pythons_headers_the_build_names_the_package(tmp_path: Path) -> None:
+    printed = configure(
+        tmp_path / "build",
+        f"-DPython_EXECUTABLE={sys.executable}",
+        f"-DPython_INCLUDE_DIR={tmp_path}",
+        path=f"{BIN}:{os.environ['PATH']}",
+    )
+    assert f"({sys.executable}) are missing." in printed
+    assert "apt-get install python{}.{}-dev".format(*sys.version_info) in printed
+
+
 @pytest.mark.parametrize("present", [(), ("boost_headers",), ("boost_headers", "nlohmann_json")])
 def test_without_a_header_package_the_build_names_it(
     present: tuple[str, ...], tmp_path: Path
