@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include "base/counters.hpp"
+
 namespace jac::cloud {
 
 // A queue from the I/O threads to threads that may block: those that run walkers and check tokens.
@@ -19,6 +21,7 @@ class Lane {
             const std::lock_guard lock(mutex_);
             if (closed_) return false;
             jobs_.push_back(std::move(job));
+            size_.add();
         }
         ready_.notify_one();
         return true;
@@ -31,6 +34,7 @@ class Lane {
         if (jobs_.empty()) return std::nullopt;
         std::optional<Job> job(std::move(jobs_.front()));
         jobs_.pop_front();
+        size_.subtract();
         return job;
     }
 
@@ -43,15 +47,14 @@ class Lane {
         ready_.notify_all();
     }
 
-    std::size_t size() const {
-        const std::lock_guard lock(mutex_);
-        return jobs_.size();
-    }
+    // Takes no lock: as of a moment ago.
+    std::size_t size() const noexcept { return size_.value(); }
 
   private:
-    mutable std::mutex mutex_;
+    std::mutex mutex_;
     std::condition_variable ready_;
     std::deque<Job> jobs_;
+    Counter size_;  // counted under the lock: by one thread at a time
     bool closed_ = false;
 };
 

@@ -269,10 +269,36 @@ void register_server(py::module_& module) {
                  server.drain();
              })
         .def("stop", &stop, py::arg("grace") = 0.0)
-        .def("stats", [](const Server& server) {
-            py::dict stats;
-            for (const auto& [name, value] : server.stats()) stats[py::str(name)] = value;
-            return stats;
+        .def("stats",
+             [](const Server& server) {
+                 py::dict stats;
+                 for (const auto& [name, value] : server.stats()) stats[py::str(name)] = value;
+                 return stats;
+             })
+        .def("event_counts",
+             [](const Server& server) {
+                 py::list counts;
+                 for (const auto& [type, result, count] : server.event_counts()) {
+                     counts.append(py::make_tuple(type, result, count));
+                 }
+                 return counts;
+             })
+        .def("http_counts",
+             [](const Server& server) {
+                 py::dict counts;
+                 for (const auto& [status, count] : server.http_counts()) {
+                     counts[py::int_(status)] = count;
+                 }
+                 return counts;
+             })
+        .def("notification_counts", [](const Server& server) {
+            const auto& counters = server.broker()->notifications();
+            py::dict counts;
+            counts["self"] = counters.self.value();
+            counts["users"] = counters.users.value();
+            counts["channels"] = counters.channels.value();
+            counts["clients"] = counters.clients.value();
+            return counts;
         });
 
     // Who exits without stop() is stopped here, while Python can still let its threads go.

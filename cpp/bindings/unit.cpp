@@ -12,7 +12,9 @@ std::size_t send(const Unit::Notification& notification, const std::optional<Ori
         return broker ? broker->publish(to->publication) : 0;
     }
     const auto& message = std::get<Unit::ToOrigin>(notification).message;
-    return origin && origin->send(message) ? 1 : 0;
+    if (!origin || !origin->send(message)) return 0;
+    if (const auto broker = active_server().broker()) broker->notifications().self.add();
+    return 1;
 }
 
 bool Unit::hold(Notification notification) {

@@ -2,7 +2,24 @@
 
 namespace jac::cloud {
 
+namespace {
+
+SharedCounter& counter_of(NotificationCounters& counters, TargetKind kind) {
+    switch (kind) {
+        case TargetKind::user:
+            return counters.users;
+        case TargetKind::channel:
+            return counters.channels;
+        case TargetKind::client:
+            break;
+    }
+    return counters.clients;
+}
+
+}  // namespace
+
 std::size_t LocalBroker::publish(std::shared_ptr<const Publication> publication) {
+    counter_of(notifications(), publication->targets.kind()).add();
     const auto reach = directory_.reach(publication->targets);
     deliver(publication, reach.shards);
     return reach.sessions;

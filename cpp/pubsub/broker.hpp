@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/counters.hpp"
 #include "pubsub/directory.hpp"
 #include "pubsub/shard_port.hpp"
 
@@ -18,6 +19,12 @@ class Broker {
     virtual ~Broker() = default;
     // Returns how many of this node's sessions it was queued to. Never blocks on a socket.
     virtual std::size_t publish(std::shared_ptr<const Publication> publication) = 0;
+
+    // Of publish(), and of what is sent to a session directly.
+    NotificationCounters& notifications() noexcept { return notifications_; }
+
+  private:
+    NotificationCounters notifications_;
 };
 
 // Within one process.

@@ -5,10 +5,11 @@
 namespace jac::cloud {
 
 template <class Map, class Key>
-void Directory::apply(Map& table, const Key& key, unsigned shard, int by) {
+void Directory::apply(Map& table, SharedCounter& keys, const Key& key, unsigned shard, int by) {
     auto found = table.find(key);
     if (found == table.end()) {
         found = table.emplace(typename Map::key_type(key), Counts{}).first;
+        keys.add();
     }
     Counts& counts = found->second;
     auto count = std::ranges::find(counts, shard, &Count::shard);
@@ -16,19 +17,25 @@ void Directory::apply(Map& table, const Key& key, unsigned shard, int by) {
     count->members += static_cast<std::uint32_t>(by);
     if (count->members != 0) return;
     counts.erase(count);
-    if (counts.empty()) table.erase(found);
+    if (!counts.empty()) return;
+    table.erase(found);
+    keys.subtract();
 }
 
 void Directory::change(TargetKind kind, std::string_view name, unsigned shard, int by) {
     Stripe& stripe = stripes_[StringHash{}(name) % stripe_count];
     const std::lock_guard lock(stripe.mutex);
-    apply(kind == TargetKind::client ? stripe.clients : stripe.channels, name, shard, by);
+    if (kind == TargetKind::client) {
+        apply(stripe.clients, clients_, name, shard, by);
+    } else {
+        apply(stripe.channels, channels_, name, shard, by);
+    }
 }
 
 void Directory::change_user(const NodeId& root, unsigned shard, int by) {
     Stripe& stripe = stripes_[NodeIdHash{}(root) % stripe_count];
     const std::lock_guard lock(stripe.mutex);
-    apply(stripe.users, root, shard, by);
+    apply(stripe.users, users_, root, shard, by);
 }
 
 void Directory::add_up(const Counts& counts, Reach& reach) {
@@ -56,17 +63,6 @@ Directory::Reach Directory::reach(const Targets& targets) const {
         }
     }
     return reach;
-}
-
-Directory::Sizes Directory::sizes() const {
-    Sizes sizes;
-    for (const auto& stripe : stripes_) {
-        const std::lock_guard lock(stripe.mutex);
-        sizes.clients += stripe.clients.size();
-        sizes.users += stripe.users.size();
-        sizes.channels += stripe.channels.size();
-    }
-    return sizes;
 }
 
 }  // namespace jac::cloud

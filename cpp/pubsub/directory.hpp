@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/counters.hpp"
 #include "base/ids.hpp"
 #include "pubsub/targets.hpp"
 
@@ -35,13 +36,13 @@ class Directory {
     // a kind add up without overlap.
     Reach reach(const Targets& targets) const;
 
-    // Distinct clients, users and channels with members.
+    // Distinct clients, users and channels with members. Takes no lock: as of a moment ago.
     struct Sizes {
         std::size_t clients = 0;
         std::size_t users = 0;
         std::size_t channels = 0;
     };
-    Sizes sizes() const;
+    Sizes sizes() const noexcept { return {clients_.value(), users_.value(), channels_.value()}; }
 
   private:
     // Members by shard; most targets have theirs on one.
@@ -62,13 +63,16 @@ class Directory {
 
     static void add_up(const Counts& counts, Reach& reach);
     template <class Map, class Key>
-    static void apply(Map& table, const Key& key, unsigned shard, int by);
+    static void apply(Map& table, SharedCounter& keys, const Key& key, unsigned shard, int by);
 
     void change(TargetKind kind, std::string_view name, unsigned shard, int by);
     void change_user(const NodeId& root, unsigned shard, int by);
 
     static constexpr std::size_t stripe_count = 64;
     std::array<Stripe, stripe_count> stripes_;
+    SharedCounter clients_;
+    SharedCounter users_;
+    SharedCounter channels_;
 };
 
 }  // namespace jac::cloud

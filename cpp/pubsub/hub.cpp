@@ -20,6 +20,7 @@ void take_out(std::vector<Subscriber*>& members, std::size_t Subscriber::* posit
 
 void Hub::join(Subscriber& subscriber) {
     subscriber.joined_ = true;
+    subscriber.outbox_.count_into(counters_.outbox_bytes);
     by_number_.emplace(subscriber.number_, &subscriber);
     clients_.emplace(subscriber.client_id_, &subscriber);
     directory_.add(TargetKind::client, subscriber.client_id_, shard_);
@@ -151,6 +152,7 @@ std::size_t Hub::publish_frames(const Targets& targets, Frames frames) {
             }
             break;
     }
+    counters_.deliveries.add(count);
     return count;
 }
 
@@ -169,6 +171,7 @@ void Hub::deliver(const Delivery& delivery) {
     }
     const auto found = by_number_.find(delivery.session);
     if (found == by_number_.end() || found->second->generation_ != delivery.generation) return;
+    counters_.deliveries.add();
     send(*found->second, delivery.message);
 }
 

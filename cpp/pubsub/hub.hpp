@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/counters.hpp"
 #include "deflate/deflater.hpp"
 #include "pubsub/arena.hpp"
 #include "pubsub/broker.hpp"
@@ -55,6 +56,7 @@ class Hub {
     // An object that goes while it waits for its flush.
     void forget(Subscriber& subscriber);
 
+    const HubCounters& counters() const noexcept { return counters_; }
     std::size_t size() const noexcept { return by_number_.size(); }
     bool empty() const noexcept {
         return by_number_.empty() && clients_.empty() && users_.empty() && channels_.empty();
@@ -86,6 +88,7 @@ class Hub {
     Members to_flush_;
     Members flushing_;
     std::size_t gathered_ = 0;
+    HubCounters counters_;
 };
 
 }  // namespace jac::cloud

@@ -29,6 +29,7 @@ void Outbox::push_final(const Slice& slice) {
 void Outbox::append(const Slice& slice) {
     if (slice.size == 0) return;  // would never be consumed
     bytes_ += slice.size;
+    if (total_ != nullptr) total_->add(slice.size);
     if (first_ != slices_.size()) {
         Slice& last = slices_.back();
         if (last.block.get() == slice.block.get() && last.offset + last.size == slice.offset) {
@@ -58,6 +59,7 @@ std::size_t Outbox::front(std::span<std::string_view> views) const {
 
 void Outbox::consume(std::size_t bytes) {
     bytes_ -= bytes;
+    if (total_ != nullptr) total_->subtract(bytes);
     while (bytes != 0) {
         Slice& slice = slices_[first_];
         if (bytes < slice.size) {
@@ -105,6 +107,7 @@ void Outbox::settle() {
 }
 
 void Outbox::clear() {
+    if (total_ != nullptr) total_->subtract(bytes_);
     bytes_ = 0;
     first_ = 0;
     settled_ = 0;

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/counters.hpp"
 #include "pubsub/arena.hpp"
 
 namespace jac::cloud {
@@ -22,6 +23,9 @@ enum class Enqueue : std::uint8_t {
 class Outbox {
   public:
     explicit Outbox(std::size_t limit) : limit_(limit) {}
+
+    // From now on, while it is empty, the bytes waiting are counted there too.
+    void count_into(Counter& total) noexcept { total_ = &total; }
 
     // Refuses when the bytes waiting would pass the limit. An empty outbox takes any size, so one
     // message larger than the limit can still be sent.
@@ -53,6 +57,7 @@ class Outbox {
     bool own_tail_ = false;    // the last slice lies in a block of this outbox's own
     std::size_t bytes_ = 0;
     std::size_t limit_;
+    Counter* total_ = nullptr;
 };
 
 }  // namespace jac::cloud

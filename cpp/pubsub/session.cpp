@@ -153,7 +153,7 @@ void Session::refuse_over_rate(std::string_view message, bool known_utf8) {
         reply_error(ReplyError::rate_limited, *event);
     } else {
         const auto& problem = context_.reader.problem();
-        context_.counters.errors[static_cast<std::size_t>(ReplyError::rate_limited)].add();
+        count_unread(ReplyError::rate_limited, problem.type);
         reply(error_reply(ReplyError::rate_limited, problem.type, problem.id));
     }
 }
@@ -238,11 +238,10 @@ void Session::act(std::string_view message, bool known_utf8) {
     const ClientEvent* const event = context_.reader.read(message, known_utf8);
     if (event == nullptr) {
         const auto& problem = context_.reader.problem();
-        context_.counters.errors[static_cast<std::size_t>(problem.error)].add();
+        count_unread(problem.error, problem.type);
         reply(error_reply(problem));
         return;
     }
-    context_.counters.events[static_cast<std::size_t>(event->type)].add();
     switch (event->type) {
         case EventType::walker:
             act_walker(*event);
@@ -256,6 +255,7 @@ void Session::act(std::string_view message, bool known_utf8) {
             act_change_user(*event);
             break;
         case EventType::connection:
+            count(event->type);
             reply_connection(event->id);
             break;
     }
@@ -283,7 +283,8 @@ void Session::act_publish(const ClientEvent& event) {
         return;
     }
     const Targets targets(target_kind(event.type), event.targets);
-    context_.counters.messages_queued.add(context_.hub.publish(targets, event.data));
+    count(event.type);
+    context_.hub.publish(targets, event.data);
     context_.broker.publish_elsewhere(targets, event.data, context_.shard);
     if (!event.id.empty()) reply(ack_reply(event.id));
 }
@@ -309,13 +310,15 @@ void Session::act_walker(const ClientEvent& event) {
                    .origin = {context_.port, number(), generation(), shared_generation()}});
 }
 
-void Session::walker_done(std::string_view text) {
+void Session::walker_done(std::string_view text, std::optional<ReplyError> error) {
+    count(EventType::walker, error);
     if (!text.empty()) reply(text);
     resume();
 }
 
 void Session::act_change_user(const ClientEvent& event) {
     if (!event.token) {
+        count(event.type);
         become({});
         reply_connection(event.id);
         return;
@@ -328,8 +331,10 @@ void Session::act_change_user(const ClientEvent& event) {
 void Session::token_checked(const std::optional<Identity>& identity) {
     const std::string id = std::exchange(pending_id_, {});
     become(identity.value_or(Identity{}));
-    if (!identity) {
-        context_.counters.errors[static_cast<std::size_t>(ReplyError::invalid_token)].add();
+    if (identity) {
+        count(EventType::change_user);
+    } else {
+        count(EventType::change_user, ReplyError::invalid_token);
         reply(error_reply(ReplyError::invalid_token, to_string(EventType::change_user), id));
     }
     reply_connection(id);
@@ -347,8 +352,21 @@ void Session::reply(std::string_view text) {
 }
 
 void Session::reply_error(ReplyError error, const ClientEvent& event) {
-    context_.counters.errors[static_cast<std::size_t>(error)].add();
+    count(event.type, error);
     reply(error_reply(error, to_string(event.type), event.id, event.walker));
+}
+
+void Session::count(EventType type, std::optional<ReplyError> error) {
+    context_.counters.events.add(static_cast<std::size_t>(type), error);
+}
+
+// Of an event that could not be read to its end: its type may be known all the same.
+void Session::count_unread(ReplyError error, std::string_view type) {
+    std::size_t number = 0;
+    while (number < EventCounters::types && to_string(static_cast<EventType>(number)) != type) {
+        ++number;
+    }
+    context_.counters.events.add(number, error);
 }
 
 void Session::reply_connection(std::string_view id) {

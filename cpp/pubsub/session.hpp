@@ -79,7 +79,7 @@ class Session : public Subscriber, private FrameHandler {
     void on_deadline();
 
     // The answers to submit_*, on the shard's thread.
-    void walker_done(std::string_view reply);
+    void walker_done(std::string_view reply, std::optional<ReplyError> error = std::nullopt);
     void token_checked(const std::optional<Identity>& identity);
 
   protected:
@@ -119,6 +119,8 @@ class Session : public Subscriber, private FrameHandler {
     void become(const Identity& identity);
     void reply(std::string_view text);
     void reply_error(ReplyError error, const ClientEvent& event);
+    void count(EventType type, std::optional<ReplyError> error = std::nullopt);
+    void count_unread(ReplyError error, std::string_view type);
     void reply_connection(std::string_view id);
     void start_pong_clock();
     void start_message_clock();

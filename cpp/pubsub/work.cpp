@@ -21,11 +21,11 @@ void WalkerJob::fail(ReplyError error, std::string_view error_json,
     constexpr auto type = "walker";
     std::string sentence(error_json);
     if (sentence.empty()) append_json_string(sentence, error_sentence(error, request_.walker));
-    answer(error_reply_json(error, type, request_.id, sentence, ref));
+    answer(error_reply_json(error, type, request_.id, sentence, ref), error);
 }
 
-void WalkerJob::answer(std::string reply) {
-    if (auto done = std::exchange(done_, nullptr)) done(std::move(reply));
+void WalkerJob::answer(std::string reply, std::optional<ReplyError> error) {
+    if (auto done = std::exchange(done_, nullptr)) done(std::move(reply), error);
 }
 
 }  // namespace jac::cloud

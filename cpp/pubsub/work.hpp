@@ -29,9 +29,9 @@ class WalkerJob {
         Identity identity;
         Origin origin;
     };
-    // Runs on the answering thread with the reply to send, empty for none: it posts to the shard
-    // and returns.
-    using Done = std::function<void(std::string reply)>;
+    // Runs on the answering thread with the reply to send, empty for none, and why it failed: it
+    // posts to the shard and returns.
+    using Done = std::function<void(std::string reply, std::optional<ReplyError> error)>;
 
     WalkerJob(Request request, Done done) : request_(std::move(request)), done_(std::move(done)) {}
     WalkerJob(WalkerJob&& other) noexcept
@@ -48,7 +48,7 @@ class WalkerJob {
               const std::optional<std::string>& ref = std::nullopt);
 
   private:
-    void answer(std::string reply);
+    void answer(std::string reply, std::optional<ReplyError> error = std::nullopt);
 
     Request request_;
     Done done_;

@@ -224,9 +224,4 @@ std::vector<HttpQueue::Item> HttpQueue::take() {
     return taken;
 }
 
-std::size_t HttpQueue::waiting_requests() const {
-    const std::lock_guard lock(mutex_);
-    return requests_;
-}
-
 }  // namespace jac::cloud

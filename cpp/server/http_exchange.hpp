@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -170,7 +171,10 @@ class HttpQueue {
     // Everything there is; never blocks.
     std::vector<Item> take();
 
-    std::size_t waiting_requests() const;
+    // Takes no lock: as of a moment ago.
+    std::size_t waiting_requests() const noexcept {
+        return requests_.load(std::memory_order_relaxed);
+    }
 
   private:
     void put(Item item);
@@ -180,7 +184,7 @@ class HttpQueue {
     int fd_ = -1;
     mutable std::mutex mutex_;
     std::vector<Item> items_;
-    std::size_t requests_ = 0;
+    std::atomic<std::size_t> requests_ = 0;  // changed under the mutex
     bool open_ = false;
 };
 

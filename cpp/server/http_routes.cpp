@@ -37,6 +37,7 @@ void HttpSession::answer(unsigned status, std::string_view json) {
     const auto& request = parser_->request();
     last_request_ = !request.keep_alive || !parser_->body_complete();
     auto response = json_response(status, json, request.method != "HEAD", !last_request_);
+    shard_.counters().http.add(status);
     if (last_request_) {
         state_ = State::closing;
         clear_read_deadline();
@@ -105,6 +106,7 @@ void HttpSession::upgrade(const Identity& identity) {
 
 void HttpSession::hand_over() {
     const auto keep = shared_from_this();
+    shard_.counters().http.add(101);
     auto socket = std::move(socket_);
     Upgrade accepted{handshake_response(upgrade_),
                      std::move(input_),

@@ -220,6 +220,7 @@ void HttpSession::refuse(const Refusal& refusal) {
     state_ = State::closing;
     clear_read_deadline();
     if (refusal.status == 400) log(LogLevel::debug, "request_refused", {{"reason", refusal.error}});
+    shard_.counters().http.add(refusal.status);
     auto response = refusal_response(refusal, !head);
     if (writing_) {
         last_output_ = std::move(response);

@@ -112,6 +112,11 @@ std::vector<std::pair<std::string, std::uint64_t>> Server::stats() const {
         for (const auto& shard : shards_) total += counter(shard->counters()).value();
         return total;
     };
+    const auto sum_of_hubs = [this](auto counter) {
+        std::uint64_t total = 0;
+        for (const auto& shard : shards_) total += counter(shard->hub().counters()).value();
+        return total;
+    };
     const auto sizes = services_.broker->directory().sizes();
     std::uint64_t connections = 0;
     for (const auto& shard : shards_) connections += shard->connection_count();
@@ -122,23 +127,43 @@ std::vector<std::pair<std::string, std::uint64_t>> Server::stats() const {
         {"clients", sizes.clients},
         {"users", sizes.users},
         {"channels", sizes.channels},
-        {"messages_queued", sum([](auto& c) -> auto& { return c.messages_queued; })},
+        {"deliveries", sum_of_hubs([](auto& c) -> auto& { return c.deliveries; })},
+        {"outbox_bytes", sum_of_hubs([](auto& c) -> auto& { return c.outbox_bytes; })},
         {"slow_consumers", sum([](auto& c) -> auto& { return c.slow_consumers; })},
         {"not_responding", sum([](auto& c) -> auto& { return c.not_responding; })},
         {"rate_limited", sum([](auto& c) -> auto& { return c.rate_limited; })},
         {"walkers_waiting", services_.walker_lane.size()},
         {"token_checks_waiting", services_.token_lane.size()},
+        {"requests_waiting", services_.http->waiting_requests()},
     };
-    for (std::size_t i = 0; i < 6; ++i) {
-        stats.emplace_back("events_" + std::string(to_string(static_cast<EventType>(i))),
-                           sum([i](auto& c) -> auto& { return c.events[i]; }));
-    }
-    for (const auto& info : reply_errors) {
-        stats.emplace_back("errors_" + std::string(info.code), sum([&info](auto& c) -> auto& {
-                               return c.errors[static_cast<std::size_t>(info.error)];
-                           }));
-    }
     return stats;
+}
+
+std::vector<EventCount> Server::event_counts() const {
+    std::vector<EventCount> counts;
+    const auto add = [&](std::size_t type, std::optional<ReplyError> error) {
+        std::uint64_t total = 0;
+        for (const auto& shard : shards_) total += shard->counters().events.value(type, error);
+        if (total == 0) return;
+        counts.push_back(
+            {type == EventCounters::unread ? "" : to_string(static_cast<EventType>(type)),
+             error ? reply_error_info(*error).code : "ok", total});
+    };
+    for (std::size_t type = 0; type <= EventCounters::types; ++type) {
+        add(type, std::nullopt);
+        for (const auto& info : reply_errors) add(type, info.error);
+    }
+    return counts;
+}
+
+std::vector<std::pair<unsigned, std::uint64_t>> Server::http_counts() const {
+    std::vector<std::pair<unsigned, std::uint64_t>> counts;
+    for (auto status = HttpCounters::lowest; status <= HttpCounters::highest; ++status) {
+        std::uint64_t total = 0;
+        for (const auto& shard : shards_) total += shard->counters().http.value(status);
+        if (total != 0) counts.emplace_back(status, total);
+    }
+    return counts;
 }
 
 }  // namespace jac::cloud

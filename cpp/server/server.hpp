@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -15,6 +16,12 @@
 #include "server/shard.hpp"
 
 namespace jac::cloud {
+
+struct EventCount {
+    std::string_view type;    // empty: it could not be read
+    std::string_view result;  // "ok", or an error's code
+    std::uint64_t count;
+};
 
 // The whole native server: a listener, its shards and their threads. start(), drain() and stop()
 // are for one owner; the rest is for any thread. Blocks nowhere but in stop().
@@ -45,8 +52,12 @@ class Server {
     Services& services() noexcept { return services_; }
     const std::shared_ptr<LocalBroker>& broker() const noexcept { return services_.broker; }
 
-    // Figures of now, by name.
+    // Figures of now and counts since the start, by name. This and the counts below take no lock.
     std::vector<std::pair<std::string, std::uint64_t>> stats() const;
+    // The clients' events that there were.
+    std::vector<EventCount> event_counts() const;
+    // The answers of the listener's own, by status.
+    std::vector<std::pair<unsigned, std::uint64_t>> http_counts() const;
 
   private:
     void wait_until_idle(std::chrono::steady_clock::time_point deadline);

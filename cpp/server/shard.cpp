@@ -81,10 +81,11 @@ void Shard::remove(WebsocketConnection& websocket) {
     boost::asio::post(io_, [this, number = websocket.number()] { websockets_.erase(number); });
 }
 
-void Shard::answer_walker(std::uint64_t number, std::string_view reply) {
+void Shard::answer_walker(std::uint64_t number, std::string_view reply,
+                          std::optional<ReplyError> error) {
     if (const auto found = websockets_.find(number); found != websockets_.end()) {
         sessions_.now = std::chrono::steady_clock::now();
-        found->second->answer_walker(reply);
+        found->second->answer_walker(reply, error);
         flush_if_gathered();
     }
 }

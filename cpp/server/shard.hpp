@@ -63,7 +63,7 @@ class Shard {
     SessionContext& sessions() noexcept { return sessions_; }
     const std::shared_ptr<Mailbox>& mailbox() const noexcept { return mailbox_; }
     std::unordered_set<Connection*>& connections() noexcept { return connections_; }
-    const ShardCounters& counters() const noexcept { return sessions_.counters; }
+    ShardCounters& counters() noexcept { return sessions_.counters; }
 
     // Connections assigned to this shard and not yet gone: counted by the listener and the tickets.
     std::atomic<std::uint64_t>& connection_count() noexcept { return connection_count_; }
@@ -77,7 +77,8 @@ class Shard {
     std::array<char, 65536>& read_buffer() noexcept { return read_buffer_; }
 
     // The answers to a session's work; nobody may be there to have them.
-    void answer_walker(std::uint64_t number, std::string_view reply);
+    void answer_walker(std::uint64_t number, std::string_view reply,
+                       std::optional<ReplyError> error);
     void answer_token(std::uint64_t number, const std::optional<Identity>& identity);
 
     // No new events are taken.

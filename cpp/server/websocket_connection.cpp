@@ -155,10 +155,11 @@ void WebsocketConnection::on_wheel(TimePoint due) {
 
 void WebsocketConnection::submit_walker(WalkerJob::Request request) {
     // Neither holds this object: an answer that comes too late finds nobody, and that is all.
-    auto done = [mailbox = shard_.mailbox(), &shard = shard_,
-                 number = number()](std::string reply) {
-        mailbox->post(
-            [&shard, number, reply = std::move(reply)] { shard.answer_walker(number, reply); });
+    auto done = [mailbox = shard_.mailbox(), &shard = shard_, number = number()](
+                    std::string reply, std::optional<ReplyError> error) {
+        mailbox->post([&shard, number, reply = std::move(reply), error] {
+            shard.answer_walker(number, reply, error);
+        });
     };
     shard_.services().walker_lane.push(WalkerJob(std::move(request), std::move(done)));
 }
@@ -171,8 +172,8 @@ void WebsocketConnection::submit_token(std::string token) {
     shard_.services().token_lane.push(TokenCheck(std::move(token), std::move(done)));
 }
 
-void WebsocketConnection::answer_walker(std::string_view reply) {
-    walker_done(reply);
+void WebsocketConnection::answer_walker(std::string_view reply, std::optional<ReplyError> error) {
+    walker_done(reply, error);
     retire_if_done();
 }
 

@@ -22,7 +22,7 @@ class WebsocketConnection final : public Session,
 
     // The shard's clock came to the session's place in the wheel.
     void on_wheel(TimePoint due);
-    void answer_walker(std::string_view reply);
+    void answer_walker(std::string_view reply, std::optional<ReplyError> error);
     void answer_token(const std::optional<Identity>& identity);
 
     void flush() override;

@@ -3,7 +3,7 @@
 Everything may be called from any thread. Calls that block do so without the GIL.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, Final
 
@@ -17,6 +17,28 @@ class ConfigError(CloudError):
 
 class ListenError(CloudError):
     """The server cannot listen or start, or belongs to the process this one was forked from."""
+
+class Counter:
+    """A count since its making. Any thread may count and read; no lock is taken."""
+
+    def __init__(self) -> None: ...
+    def add(self, count: int = 1) -> None: ...
+    @property
+    def value(self) -> int: ...
+
+class Histogram:
+    """How often a figure lay up to each of `bounds`, in ascending order. As `Counter`."""
+
+    def __init__(self, bounds: Sequence[float]) -> None: ...
+    def observe(self, figure: float) -> None: ...
+    @property
+    def bounds(self) -> list[float]: ...
+    @property
+    def counts(self) -> list[int]:
+        """By bound, not added up; the last one lay beyond them all."""
+
+    @property
+    def sum(self) -> float: ...
 
 class Unit:
     """One attempt of one unit of work: its event's connection, and what waits for its commit.
@@ -177,7 +199,20 @@ class Server:
         """Drain, close everyone with 1001 within `grace` seconds, cut the rest, end the threads."""
 
     def stats(self) -> dict[str, int]:
-        """Figures of now and counters since the start, by name."""
+        """Figures of now and counters since the start, by name. Neither this nor the counts below
+        take a lock.
+        """
+
+    def event_counts(self) -> list[tuple[str, str, int]]:
+        """The clients' events: type (empty: it could not be read), result (ok or an error's code),
+        count.
+        """
+
+    def http_counts(self) -> dict[int, int]:
+        """The answers of the listener's own, by status: health, upgrades, refusals."""
+
+    def notification_counts(self) -> dict[str, int]:
+        """What `notify_*` sent, by what it named: self, users, channels, clients."""
 
 class WebsocketManager:
     """Pushes to live clients.

@@ -158,6 +158,15 @@ class SessionTest : public testing::Test {
         context_.now = until;
     }
 
+    // How many events, of whatever type, had this result.
+    std::uint64_t events(std::optional<ReplyError> error) const {
+        std::uint64_t total = 0;
+        for (std::size_t type = 0; type <= EventCounters::types; ++type) {
+            total += context_.counters.events.value(type, error);
+        }
+        return total;
+    }
+
     static Identity user(std::uint64_t value) { return {{0, value}, true}; }
 
     Config config_;

@@ -293,8 +293,7 @@ TEST_F(SessionTest, RefusesMessagesOverTheRateAndGoesOnWhenTheyStop) {
     EXPECT_EQ(answer["type"], "connection");
     EXPECT_EQ(answer["id"], 7);
     EXPECT_EQ(json::parse(ask(session, "not JSON").at(0))["type"], "error");
-    EXPECT_EQ(context_.counters.errors[static_cast<std::size_t>(ReplyError::rate_limited)].value(),
-              2U);
+    EXPECT_EQ(events(ReplyError::rate_limited), 2U);
     pass(session, 1s);
     EXPECT_EQ(error_code(session, event), "");
 }

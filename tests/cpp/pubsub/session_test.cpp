@@ -87,10 +87,8 @@ TEST_F(SessionTest, AnswersWhatIsNoEventAndStays) {
     EXPECT_EQ(answer["id"], 4);
     EXPECT_EQ(answer["error"][0]["loc"], json::parse(R"(["root_ids"])"));
     EXPECT_EQ(ask(session, connection_event).size(), 1U);
-    EXPECT_EQ(context_.counters.errors[static_cast<std::size_t>(ReplyError::invalid_json)].value(),
-              7U);
-    EXPECT_EQ(context_.counters.errors[static_cast<std::size_t>(ReplyError::invalid_event)].value(),
-              9U);
+    EXPECT_EQ(events(ReplyError::invalid_json), 7U);
+    EXPECT_EQ(events(ReplyError::invalid_event), 9U);
 }
 
 // --- publishing

@@ -21,7 +21,7 @@ WalkerJob job(Replies& replies, bool response, std::string id = {}) {
              .response = response,
              .identity = {},
              .origin = {}},
-            [&replies](std::string reply) { replies.push_back(std::move(reply)); }};
+            [&replies](std::string reply, auto) { replies.push_back(std::move(reply)); }};
 }
 
 TEST(WalkerJob, AnswersWithReportsWhenTheyAreWanted) {
