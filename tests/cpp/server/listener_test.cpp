@@ -10,7 +10,13 @@
 namespace jac::cloud {
 namespace {
 
-const std::string get_health = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
+constexpr auto get_health = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
+
+// The status of the answer.
+int health(RawClient& client) {
+    client.send(get_health);
+    return status_of(client.response());
+}
 
 Config config_for(const std::string& host, std::uint16_t port = 0) {
     auto config = test_config();
@@ -45,8 +51,7 @@ TEST(Listener, ListensOnNamesAndOnIpv6) {
     for (const auto* host : {"localhost", "0.0.0.0", "::"}) {
         TestServer server(nullptr, config_for(host));
         RawClient client(server.port());
-        client.send(get_health);
-        EXPECT_EQ(status_of(client.response()), 200) << host;
+        EXPECT_EQ(health(client), 200) << host;
     }
     EXPECT_NE(TestServer(nullptr, config_for("[::1]")).port(), 0);
 }
@@ -68,13 +73,11 @@ TEST(Listener, FreesItsPortAtTheEnd) {
         TestServer server(nullptr);
         port = server.port();
         RawClient client(port);
-        client.send(get_health);
-        client.response();
+        EXPECT_EQ(health(client), 200);
     }
     TestServer again(nullptr, config_for("127.0.0.1", port));
     RawClient client(port);
-    client.send(get_health);
-    EXPECT_EQ(status_of(client.response()), 200);
+    EXPECT_EQ(health(client), 200);
 }
 
 TEST(Listener, SharesConnectionsOutEvenly) {
@@ -84,9 +87,8 @@ TEST(Listener, SharesConnectionsOutEvenly) {
     std::vector<std::unique_ptr<RawClient>> clients;
     for (int i = 0; i < 100; ++i) {
         clients.push_back(std::make_unique<RawClient>(server.port()));
-        clients.back()->send(get_health);
     }
-    for (auto& client : clients) EXPECT_EQ(status_of(client->response()), 200);
+    for (auto& client : clients) EXPECT_EQ(health(*client), 200);
     EXPECT_EQ(server.figure("connections"), 100U);
     clients.clear();
     EXPECT_TRUE(eventually([&] { return server.figure("connections") == 0; }));
@@ -97,11 +99,9 @@ TEST(Listener, RefusesConnectionsPastTheLimitUntilOneLeaves) {
     config.max_connections = 2;
     TestServer server(nullptr, config);
     RawClient first(server.port());
-    first.send(get_health);
-    EXPECT_EQ(status_of(first.response()), 200);
+    EXPECT_EQ(health(first), 200);
     auto second = std::make_unique<RawClient>(server.port());
-    second->send(get_health);
-    EXPECT_EQ(status_of(second->response()), 200);
+    EXPECT_EQ(health(*second), 200);
     {
         RawClient third(server.port());
         third.send(get_health);
@@ -112,8 +112,7 @@ TEST(Listener, RefusesConnectionsPastTheLimitUntilOneLeaves) {
     second.reset();
     EXPECT_TRUE(eventually([&] { return server.figure("connections") == 1; }));
     RawClient fourth(server.port());
-    fourth.send(get_health);
-    EXPECT_EQ(status_of(fourth.response()), 200);
+    EXPECT_EQ(health(fourth), 200);
 }
 
 TEST(Listener, RefusesConnectionsPastTheLimitOfAnAddress) {
@@ -121,14 +120,12 @@ TEST(Listener, RefusesConnectionsPastTheLimitOfAnAddress) {
     config.max_connections_per_address = 1;
     TestServer server(nullptr, config);
     RawClient first(server.port());
-    first.send(get_health);
-    EXPECT_EQ(status_of(first.response()), 200);
+    EXPECT_EQ(health(first), 200);
     EXPECT_EQ(status_of(RawClient(server.port()).rest()), 503);
     first.close();
     EXPECT_TRUE(eventually([&] {
         RawClient next(server.port());
-        next.send(get_health);
-        return status_of(next.response()) == 200;
+        return health(next) == 200;
     }));
 }
 
@@ -174,8 +171,7 @@ TEST(Listener, PausesAtTheLimitOfDescriptorsAndGoesOn) {
     config.max_connections = 1000;
     TestServer server(nullptr, config);
     RawClient served(server.port());
-    served.send(get_health);
-    EXPECT_EQ(status_of(served.response()), 200);
+    EXPECT_EQ(health(served), 200);
 
     std::vector<std::unique_ptr<RawClient>> waiting;
     {
@@ -192,12 +188,10 @@ TEST(Listener, PausesAtTheLimitOfDescriptorsAndGoesOn) {
         const auto records = server.server().services().log.take();
         ASSERT_TRUE(records);
         EXPECT_EQ(records->front().event, "accept_paused");
-        served.send(get_health);
-        EXPECT_EQ(status_of(served.response()), 200);
+        EXPECT_EQ(health(served), 200);
     }
     for (auto& client : waiting) {
-        client->send(get_health);
-        EXPECT_EQ(status_of(client->response()), 200);
+        EXPECT_EQ(health(*client), 200);
     }
 }
 
