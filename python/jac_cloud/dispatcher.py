@@ -124,7 +124,7 @@ class Dispatcher:
             return lambda: event.fail("unauthenticated", problem)
         caller = Caller(event.root_hex, event.authenticated)
         try:
-            reports = self._interpreter.run(
+            result = self._interpreter.run(
                 spec, event.context, caller, event.node, event.unit, deadline
             )
         except InvalidInput as error:
@@ -142,7 +142,7 @@ class Dispatcher:
         except WalkerFailed as error:
             problem, ref = error.message if self._debug else str(error), error.ref
             return lambda: event.fail("walker_failed", problem, ref)
-        return lambda: event.finish(reports)
+        return lambda: event.finish(result.reports, result.status, result.body)
 
     def _watch(self) -> None:
         """Answers `timeout` for what runs too long."""

@@ -56,6 +56,11 @@ def invalid_json(sentence: str = "The body is not valid JSON") -> Refusal:
     return Refusal(400, "invalid_json", sentence)
 
 
+def too_large() -> Refusal:
+    """413, in the words of the native server, which sees to most of it."""
+    return Refusal(413, "body_too_large", "The body is too large!")
+
+
 def install(app: FastAPI, *, debug: bool) -> None:
     """Makes the app answer every refusal, error of a walker and exception in this one form.
 
@@ -68,6 +73,21 @@ def install(app: FastAPI, *, debug: bool) -> None:
     for kind in (Refusal, InvalidToken, errors.WalkerError, HTTPException):
         app.add_exception_handler(kind, refuse)
     app.add_middleware(_LastResort)
+
+
+def refusal_of(error: Exception, *, debug: bool) -> Refusal:
+    """How an error is answered, of whatever kind; one that nobody has foreseen is logged."""
+    try:
+        return _refusal_of(error, debug)
+    except Exception as unforeseen:  # noqa: BLE001 - it is answered as it is by the last resort
+        return _failure(unforeseen)
+
+
+def _failure(error: Exception, **about: object) -> Refusal:
+    ref = secrets.token_hex(8)
+    # The path is left out of it: a route's parameters may be private.
+    _LOGGER.error("request failed", exc_info=error, extra={"ref": ref, **about})
+    return Refusal(500, "internal_error", f"Something failed, see {ref} in the log", ref=ref)
 
 
 def _refusal_of(error: Exception, debug: bool) -> Refusal:
@@ -116,16 +136,11 @@ class _LastResort:
             await self._app(scope, receive, watch)
         except (ClientDisconnect, ClientDisconnected):
             raise ClientDisconnected from None
-        except Exception:
+        except Exception as error:
             if scope["type"] != "http":
                 raise
-            ref = secrets.token_hex(8)
-            # The path is left out of it: a route's parameters may be private.
-            _LOGGER.exception("request failed", extra={"ref": ref, "method": scope["method"]})
+            refusal = _failure(error, method=scope["method"])
             # Half an answer cannot be taken back: the bridge drops the connection.
             if started:
                 raise
-            refusal = Refusal(
-                500, "internal_error", f"Something failed, see {ref} in the log", ref=ref
-            )
             await refusal.response()(scope, receive, send)

@@ -24,12 +24,12 @@ from jac_cloud._native import encode_json, format_node_id
 ReportFormat = Literal["jac", "cloud"]
 
 
-def encode(value: Any, report_format: ReportFormat) -> bytes:
+def encode(value: Any, report_format: ReportFormat, name: str = "reports") -> bytes:
     """JSON text of what a walker reported.
 
-    TypeError or ValueError, naming the key, for what JSON cannot hold (NaN).
+    TypeError or ValueError, naming the key from `name` on, for what JSON cannot hold (NaN).
     """
-    return encode_json(_FORMS[report_format](value), "reports")
+    return encode_json(_FORMS[report_format](value), name)
 
 
 def default_form(report_format: ReportFormat) -> Callable[[object], object]:

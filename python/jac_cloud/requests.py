@@ -1,12 +1,14 @@
 """What the routes read of a request: its JSON body and its caller."""
 
+import contextlib
 import re
+from collections.abc import AsyncGenerator
 from itertools import accumulate
 
 from fastapi import Request
 
 from jac_cloud.identity import Identities
-from jac_cloud.refusals import Refusal, invalid_json
+from jac_cloud.refusals import Refusal, invalid_json, too_large
 from jac_cloud.runtime import Caller, Interpreter
 
 PUBLIC = Caller(Interpreter.PUBLIC_ROOT, authenticated=False)
@@ -15,14 +17,40 @@ PUBLIC = Caller(Interpreter.PUBLIC_ROOT, authenticated=False)
 # A text of JSON, with what its quotes and backslashes may hold.
 _TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _NOT_BRACKETS = bytes({*range(256)} - {*b"[]{}"})
+# More than anything of a fixed form needs.
+_SMALL_BODY = 1 << 20
 # An opening bracket becomes 2, a closing one 0; less 1 each is the step in depth.
 _STEPS = bytes.maketrans(b"[{]}", b"\2\2\0\0")
 
 
-async def json_body(request: Request) -> bytes:
-    """The body, not parsed yet. Refusal 415 when it says that it is something else than JSON."""
-    body = await request.body()
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+def media_type(request: Request) -> str:
+    """What the body says that it is, in lower case and without parameters; empty if nothing."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def limited(request: Request, most: int) -> AsyncGenerator[bytes]:
+    """The pieces of the body. Refusal 413 when it is longer than that; 0: no limit of its own."""
+    left = most
+    if most and int(request.headers.get("content-length", 0)) > most:
+        raise too_large()
+    async with contextlib.aclosing(request.stream()) as pieces:
+        async for piece in pieces:
+            left -= len(piece)
+            if most and left < 0:
+                raise too_large()
+            yield piece
+
+
+async def json_body(request: Request, most: int = _SMALL_BODY) -> bytes:
+    """The body, not parsed yet, of `most` bytes; 0: as many as the server takes.
+
+    Refusal 413 for more, 415 when it says that it is something else than JSON.
+    """
+    if most:
+        body = b"".join([piece async for piece in limited(request, most)])
+    else:
+        body = await request.body()
+    kind = media_type(request)
     is_json = kind == "application/json" or (
         kind.startswith("application/") and kind.endswith("+json")
     )

@@ -1,7 +1,8 @@
 """Runs walkers: a call is one unit of work, committed as a whole, run again if another was first.
 
-Nothing but this module and those it names (`unit`, `memory`, `rows`, `store`, `commit`, `loading`,
-`discovery`, `reports`, `inputs`, `older_syntax`) knows the interpreter's inside.
+Nothing but this module and those it names (`attempt`, `access`, `answer`, `unit`, `memory`, `rows`,
+`store`, `commit`, `loading`, `discovery`, `reports`, `inputs`, `input_types`, `older_syntax`) knows
+the interpreter's inside.
 """
 
 import contextlib
@@ -11,27 +12,26 @@ import random
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 from jac_cloud import _native, older_syntax, reports
 from jac_cloud._jaclang import (
     JacRuntime,
     Root,
-    current_walk,
-    hookimpl,
     plugin_manager,
 )
-from jac_cloud._native import CURRENT_UNIT, Unit
-from jac_cloud.access import PUBLIC_ROOT, enforced, is_denial
+from jac_cloud._native import Unit
+from jac_cloud.access import PUBLIC_ROOT, enforced
+from jac_cloud.answer import Result
+from jac_cloud.attempt import Attempt, Caller, Inputs, WhileServing
 from jac_cloud.commit import WriteConflict
 from jac_cloud.discovery import load_and_discover
-from jac_cloud.errors import Conflict, Forbidden, InvalidInput, WalkerError, WalkerFailed
+from jac_cloud.errors import Conflict, InvalidInput, WalkerError, WalkerFailed
 from jac_cloud.graph_removal import remove_root
 from jac_cloud.loading import importable, load_module
 from jac_cloud.memory import UnitMemory
+from jac_cloud.report_stream import ReportStream
 from jac_cloud.specs import EntryType
 from jac_cloud.store import GraphStore
 from jac_cloud.turns import Turns
@@ -40,13 +40,10 @@ from jac_cloud.unit import (
     Deadline,
     NoUnitContext,
     UnitOfWork,
-    accessible_node,
 )
 from jac_cloud.walker_spec import WalkerSpec
 
 __all__ = ["Caller", "Deadline", "Interpreter"]
-
-type Inputs = bytes | Callable[[], dict[str, Any]]
 
 logger = logging.getLogger("jac_cloud.walker")
 
@@ -56,14 +53,6 @@ _BACKOFF_SECONDS = 0.0005
 _BACKOFF_STEPS = 64
 # A user's root id shows as 24 hex digits.
 _ROOT_ID_BITS = 96
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Whose walker it is: the hex digits of the caller's root, and whether that is a user's."""
-
-    root_hex: str
-    authenticated: bool = True
 
 
 class Interpreter:
@@ -96,7 +85,7 @@ class Interpreter:
             self._ensure_root(root)
         older_syntax.install()
         self._closing.enter_context(enforced())
-        plugin_manager.register(_WhileServing, name="jac_cloud.serving")
+        plugin_manager.register(WhileServing, name="jac_cloud.serving")
         self._closing.callback(plugin_manager.unregister, name="jac_cloud.serving")
         self._closing.callback(JacRuntime.set_context, JacRuntime.exec_ctx)
         JacRuntime.set_context(NoUnitContext())
@@ -135,13 +124,15 @@ class Interpreter:
         node: str | None,
         new_unit: Callable[[], Unit],
         deadline: Deadline | None = None,
-    ) -> bytes:
-        """Runs a walker as one unit of work; its reports as the text of a JSON array.
+        stream: ReportStream | None = None,
+    ) -> Result:
+        """Runs a walker as one unit of work.
 
         `inputs` is the JSON text of an object, or gives the walker's arguments when it is called
         inside the unit of work; `node` is an id in any spelling, or None for the caller's root.
         `new_unit` is called for each attempt. When `deadline` expires first, the run ends with
-        WalkerTimeout once the walker lets it.
+        WalkerTimeout once the walker lets it. With a `stream` the reports go there at once, and the
+        result has none.
         InvalidInput, Forbidden, WalkerFailed, WalkerTimeout, Conflict: nothing was committed.
         """
         if node is None and spec.entry_type is EntryType.NODE:
@@ -154,9 +145,11 @@ class Interpreter:
                 if deadline is not None:
                     deadline.check()
                 unit = new_unit()
-                run = _Run(self._store, self._report_format, spec, inputs, caller, node, deadline)
+                run = Attempt(
+                    self._store, self._report_format, spec, inputs, caller, node, deadline, stream
+                )
                 try:
-                    result = contextvars.copy_context().run(run.attempt, unit)
+                    result = contextvars.copy_context().run(run.run, unit)
                 except WriteConflict as conflict:
                     unit.discard()
                     if deadline is not None:
@@ -211,67 +204,6 @@ class Interpreter:
         # A walker that recursed to the limit leaves a trace of a thousand frames: fine in a log.
         logger.error("walker failed", exc_info=error, extra={"walker": spec.name, "ref": ref})
         return WalkerFailed(ref, _message(error))
-
-
-@dataclass(slots=True)
-class _Run:
-    """What one attempt at a walker needs."""
-
-    store: GraphStore
-    report_format: reports.ReportFormat
-    spec: WalkerSpec
-    inputs: Inputs
-    caller: Caller
-    node: str | None
-    deadline: Deadline | None
-
-    def attempt(self, unit: Unit) -> bytes:
-        """Runs in a copied context, so what it sets there is gone with it."""
-        CURRENT_UNIT.set(unit)
-        with UnitOfWork(self.store, UUID(self.caller.root_hex)) as work:
-            try:
-                result = self._spawn(work)
-                if self.deadline is not None:
-                    self.deadline.begin_commit()
-                work.context.commit()
-            except WriteConflict:
-                raise
-            except Exception as error:
-                if work.is_stale():
-                    raise WriteConflict("what the walker had read") from error
-                if is_denial(error, work.context):
-                    raise Forbidden from None
-                raise
-            return result
-
-    def _spawn(self, work: UnitOfWork) -> bytes:
-        root = work.context.user_root.archetype
-        node = root if self.node is None else accessible_node(self.node)
-        inputs = self.inputs
-        given = self.spec.input.read(inputs) if isinstance(inputs, bytes) else inputs()
-        walker: Any = self.spec.cls(**given)
-        # As the interpreter's `spawn`, less its two outer layers: a third of a small walker's time.
-        anchor, start = walker.__jac__, node.__jac__
-        anchor.next = [start]
-        if self.spec.is_async:
-            work.lease.run_async(plugin_manager.hook.async_spawn_call(walker=anchor, nd=start))
-        else:
-            plugin_manager.hook.spawn_call(walker=anchor, nd=start)
-        return reports.encode(walker.reports, self.report_format)
-
-
-class _WhileServing:
-    """What the interpreter does otherwise in a server."""
-
-    @staticmethod
-    @hookimpl  # type: ignore[untyped-decorator]
-    def log_report(expr: Any, custom: bool) -> bool | None:
-        """A report goes to the caller, not to the console, too."""
-        walk = current_walk()
-        if custom or walk is None:
-            return None
-        walk.reports.append(expr)
-        return True
 
 
 def _back_off(attempt: int) -> None:

@@ -154,6 +154,11 @@ class Settings(BaseSettings):
         "Longest body of a request; longer is answered 413.",
         Range(1, 1024 * _GIB, "bytes", zero="no limit"),
     )
+    max_upload_bytes: int = _rest(
+        0,
+        "Longest body of a request that brings files; longer is answered 413.",
+        Range(1, 1024 * _GIB, "bytes", zero="as `max_body_bytes`"),
+    )
     static: str = _rest(
         "static", "Folder served at `/` where it exists, relative to the app's. Empty: none."
     )
@@ -298,6 +303,9 @@ class Settings(BaseSettings):
             if about(field).native:
                 value = getattr(self, name)
                 values[name] = [*value] if isinstance(value, tuple) else value
+        # The listener does not know what brings files: the rest is looked at where it is known.
+        if self.max_body_bytes:
+            values["max_body_bytes"] = max(self.max_body_bytes, self.max_upload_bytes)
         return values
 
 

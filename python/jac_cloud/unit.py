@@ -39,6 +39,9 @@ class UnitContext(ExecutionContext):  # type: ignore[misc]
         self.diagnostics: list[Any] = []
         self.pending_effects: list[Any] = []
         self.read_versions: dict[UUID, int] = {}
+        # What the walker answers, see `answer`; `status` and `custom` by the interpreter's names.
+        self.status: int | None = None
+        self.headers: dict[str, str] = {}
         self.custom: Any = MISSING
         self.call_state = _call_state
         self.base_path_dir = None

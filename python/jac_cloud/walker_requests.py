@@ -3,19 +3,41 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
 
 from fastapi import Request, Response
 
+from jac_cloud import event_stream
 from jac_cloud._native import Unit
+from jac_cloud.answer import Result
 from jac_cloud.errors import WalkerTimeout
+from jac_cloud.event_stream import EventStreamResponse
 from jac_cloud.given_input import GivenInput, InputSource
-from jac_cloud.refusals import unauthenticated
+from jac_cloud.refusals import refusal_of, unauthenticated
+from jac_cloud.report_stream import ReportStream
 from jac_cloud.runtime import Caller, Deadline, Interpreter
 from jac_cloud.settings import Settings
 from jac_cloud.threads import DaemonPool
 from jac_cloud.walker_spec import WalkerSpec
 
 _LOGGER = logging.getLogger(f"{__package__}.walker")
+_JSON = "application/json"
+# RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5.
+_WITHOUT_CONTENT = (204, 205, 304)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a request asks for: a walker, what it gives, and the node to run on if it names one."""
+
+    spec: WalkerSpec
+    given: GivenInput
+    node: str | None
+    request: Request
+    deadline: Deadline
+    stream: ReportStream | None
 
 
 class WalkerRequests:
@@ -28,7 +50,7 @@ class WalkerRequests:
         settings: Settings,
         pool: DaemonPool,
     ) -> None:
-        self.settings = settings
+        self._settings = settings
         self._interpreter = interpreter
         self._who = who
         self._pool = pool
@@ -40,29 +62,76 @@ class WalkerRequests:
 
         The errors of `Interpreter.run`, Refusal, InvalidToken.
         """
-        given = await source.take(request)
         deadline = Deadline()
-        running = self._pool.submit(self._run, spec, given, node, request, deadline)
-        reports = asyncio.wrap_future(running)
-        await asyncio.wait([reports], timeout=self.settings.walker_timeout or None)
-        if not reports.done() and deadline.expire():
-            self._pool.abandon(running)
-            _LOGGER.warning("walker timed out", extra={"walker": spec.name})
-            raise WalkerTimeout
-        # Done, or too late to be stopped: its commit is under way.
-        answer = b'{"status":200,"reports":' + await reports + b"}"
-        return Response(answer, media_type="application/json")
+        stream = None
+        if event_stream.is_wanted(request):
+            stream = ReportStream(asyncio.get_running_loop(), deadline)
+        call = Call(spec, await source.take(request), node, request, deadline, stream)
+        running = self._pool.submit(self._run, call)
+        running.add_done_callback(lambda _: call.given.close())
+        if stream is None:
+            return _response(await self._finish(call, running))
+        return await self._streamed(call, stream, running)
 
-    def _run(
-        self,
-        spec: WalkerSpec,
-        given: GivenInput,
-        node: str | None,
-        request: Request,
-        deadline: Deadline,
-    ) -> bytes:
-        caller = self._who(request)
+    def _run(self, call: Call) -> Result:
+        spec = call.spec
+        caller = self._who(call.request)
         if spec.auth and not caller.authenticated:
             raise unauthenticated(f"Walker {spec.name} requires to be authenticated!")
-        given.check_depth(self.settings.max_json_depth)
-        return self._interpreter.run(spec, given.read, caller, node, Unit, deadline)
+        call.given.check_depth(self._settings.max_json_depth)
+        return self._interpreter.run(
+            spec, call.given.read, caller, call.node, Unit, call.deadline, call.stream
+        )
+
+    async def _finish(self, call: Call, running: Future[Result]) -> Result:
+        result = asyncio.wrap_future(running)
+        if limit := self._settings.walker_timeout:
+            await asyncio.wait([result], timeout=limit)
+            if not result.done() and call.deadline.expire():
+                self._pool.abandon(running)
+                _LOGGER.warning("walker timed out", extra={"walker": call.spec.name})
+                raise WalkerTimeout
+        # Done, or too late to be stopped: its commit is under way.
+        return await result
+
+    async def _streamed(
+        self, call: Call, stream: ReportStream, running: Future[Result]
+    ) -> Response:
+        def leave() -> None:
+            if call.deadline.expire():
+                self._pool.abandon(running)
+                _LOGGER.info("the reader of a walker left", extra={"walker": call.spec.name})
+            stream.leave()
+
+        def over(result: asyncio.Task[Result]) -> None:
+            if not result.cancelled() and result.exception() is not None:
+                stream.leave()
+            stream.end()
+
+        result = asyncio.create_task(self._finish(call, running))
+        result.add_done_callback(over)
+        try:
+            begun = await stream.events.get()
+        except asyncio.CancelledError:
+            leave()
+            raise
+        if begun is None:
+            # It never came to run: an answer like any other.
+            return _response(await result)
+        return EventStreamResponse(
+            stream, result, partial(refusal_of, debug=self._settings.debug), leave
+        )
+
+
+def _response(result: Result) -> Response:
+    headers = dict(result.headers or ())
+    if result.status in _WITHOUT_CONTENT:
+        return Response(None, result.status, headers)
+    if result.content is not None:
+        named = any(name.lower() == "content-type" for name in headers)
+        kind = None if named else "application/octet-stream"
+        return Response(result.content, result.status, headers, kind)
+    if result.body is not None:
+        return Response(result.body, result.status, headers, media_type=_JSON)
+    body = b'{"status":%d,"reports":%b}' % (result.status, result.reports)
+    return Response(body, result.status, headers, media_type=_JSON)

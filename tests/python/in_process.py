@@ -41,7 +41,7 @@ class App:
     ) -> bytes:
         caller = Caller(root or self.root)
         spec = self.interpreter.walkers[walker]
-        return self.interpreter.run(spec, inputs, caller, node, new_unit)
+        return self.interpreter.run(spec, inputs, caller, node, new_unit).reports
 
     def run(
         self, walker: str, *, root: str | None = None, node: str | None = None, **inputs: Any

@@ -142,7 +142,7 @@ def test_a_conflict_after_the_time_is_up_is_not_solved_by_running_again() -> Non
 
 def run_with(app: App, walker: str, deadline: Deadline) -> bytes:
     spec = app.interpreter.walkers[walker]
-    return app.interpreter.run(spec, b"{}", Caller(app.root), None, Unit, deadline)
+    return app.interpreter.run(spec, b"{}", Caller(app.root), None, Unit, deadline).reports
 
 
 def test_reports_come_in_their_order(app: App) -> None:
