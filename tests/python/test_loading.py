@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from conftest import Serve
 from in_process import App, loaded_text
 from jac_cloud.errors import AppError, SpecError
 from jac_cloud.runtime import Interpreter
@@ -128,6 +129,16 @@ def test_an_app_may_be_written_in_python(tmp_path: Path) -> None:
         assert app.interpreter.walkers["read_later"].methods == ("get",)
         assert app.run("write_note", text="one") == [["one"]]
         assert app.run("read_later") == [1]
+
+
+async def test_an_app_in_python_is_served_like_one_in_jac(serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / "notes.py").write_text(PYTHON_APP)
+    server = serve(tmp_path / "notes.py")
+    async with await server.websocket() as client:
+        assert (await client.walker("write_note", text="one"))["reports"] == [["one"]]
+    headers = {"Authorization": f"Bearer {server.register('ada@example.com')}"}
+    with server.http() as http:
+        assert http.get("/walker/read_later", headers=headers).json()["reports"] == [0]
 
 
 def test_what_an_app_does_when_it_is_loaded_is_committed(tmp_path: Path) -> None:
