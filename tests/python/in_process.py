@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -29,6 +29,11 @@ class App:
         """What SQLite says of the stored graph."""
         with closing(sqlite3.connect(self.graph)) as graph:
             return graph.execute(statement).fetchall()
+
+    def write(self, statement: str, values: Sequence[object]) -> None:
+        """Changes the stored graph behind the interpreter's back."""
+        with closing(sqlite3.connect(self.graph)) as graph, graph:
+            graph.execute(statement, values)
 
     def raw(
         self,
