@@ -48,8 +48,8 @@ class Claims:
     @property
     def epoch(self) -> int:
         """The user's last revocation of all tokens before this one was issued, 0 for none."""
-        number = self.token_id.partition(".")[0]
-        return int(number) if number != self.token_id and number.isdecimal() else 0
+        number, dot, _ = self.token_id.partition(".")
+        return int(number) if dot and number.isascii() and number.isdecimal() else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,13 @@
-"""Tokens and their secret: only what we issued, unchanged and in time, is taken."""
+"""Tokens: only what we issued, unchanged and in time, is taken."""
 
 import base64
 import hmac
 import json
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jac_cloud.auth import InvalidToken, Tokens, read_bearer
-from jac_cloud.errors import ConfigError
-from jac_cloud.token_secret import kept_secret
+from jac_cloud.auth import Claims, InvalidToken, PreviousSecret, Tokens, read_bearer
 
 SECRET = b"5e1f0cfa4b7d4c0c9a3f0e2d1b8a7c6d"
 NOW = 1_800_000_000
@@ -48,6 +43,32 @@ def refuses(tokens: Tokens, token: str) -> None:
 def test_an_issued_token_names_its_user(tokens: Tokens) -> None:
     assert tokens.read(tokens.issue(USER)).user_id == USER
     assert tokens.read(sign()).user_id == USER
+
+
+def test_a_token_says_whose_it_is_since_when_and_until_when(tokens: Tokens) -> None:
+    claims = tokens.read(tokens.issue(USER, 17))
+    token_id = claims.token_id
+    assert claims == Claims(USER, token_id, NOW, NOW + 60)
+    assert (claims.epoch, len(token_id)) == (17, len("17.") + 32)
+
+
+@pytest.mark.parametrize("token_id", ["1" * 32, "e" * 32, "x.1", ".1", "-1.2", "٣.1"])
+def test_a_token_that_names_no_revocation_is_older_than_all(token_id: str) -> None:
+    assert Claims(USER, token_id, NOW, NOW + 60).epoch == 0
+
+
+def test_the_former_secret_is_read_until_its_time_is_up_and_never_written() -> None:
+    now = float(NOW)
+    former, present = SECRET, SECRET[::-1]
+    tokens = Tokens(present, 60, lambda: now, PreviousSecret(former, NOW + 30))
+    of_before = Tokens(former, 60, lambda: now).issue(USER)
+    issued = tokens.issue(USER)
+    assert tokens.read(of_before).user_id == tokens.read(issued).user_id == USER
+    refuses(Tokens(former, 60, lambda: now), issued)
+    refuses(tokens, Tokens(former[1:] + former[:1], 60, lambda: now).issue(USER))
+    now = NOW + 30
+    refuses(tokens, of_before)
+    assert tokens.read(issued).user_id == USER
 
 
 def test_two_tokens_of_one_second_differ(tokens: Tokens) -> None:
@@ -164,42 +185,3 @@ def test_the_scheme_is_read_in_any_case(scheme: str) -> None:
 def test_any_other_authorization_is_refused(header: str) -> None:
     with pytest.raises(InvalidToken):
         read_bearer(header)
-
-
-def test_the_secret_is_made_once_with_256_bits_and_for_its_owner_alone(tmp_path: Path) -> None:
-    path = tmp_path / "token_secret"
-    secret = kept_secret(path)
-    assert len(bytes.fromhex(secret.decode())) == 32
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert kept_secret(path) == secret
-    assert [*tmp_path.iterdir()] == [path]
-
-
-def test_servers_that_start_at_once_agree_on_one_secret(tmp_path: Path) -> None:
-    barrier = threading.Barrier(8)
-
-    def start(_: int) -> bytes:
-        barrier.wait()
-        return kept_secret(tmp_path / "token_secret")
-
-    with ThreadPoolExecutor(8) as pool:
-        assert len({*pool.map(start, range(8))}) == 1
-    assert len([*tmp_path.iterdir()]) == 1
-
-
-def test_a_secret_that_others_may_read_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "token_secret"
-    kept_secret(path)
-    path.chmod(0o640)
-    with pytest.raises(ConfigError, match="others may read"):
-        kept_secret(path)
-
-
-@pytest.mark.parametrize("content", [b"", b"secret", b"a" * 64])
-def test_a_weak_secret_in_the_file_is_refused(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "token_secret"
-    path.write_bytes(content)
-    path.chmod(0o600)
-    with pytest.raises(ConfigError, match="too weak"):
-        kept_secret(path)
-    assert path.read_bytes() == content

@@ -60,3 +60,4 @@ def test_an_installed_wheel_holds_no_source_and_a_typed_interface(environment: P
     assert {"py.typed", "_native.pyi", "plugin.py"} <= names
     assert len([name for name in names if name.startswith("_native") and name.endswith(".so")]) == 1
     assert not [name for name in names if name.endswith((".cpp", ".hpp"))]
+    assert [*(package / "migrations" / "versions").glob("v*.py")]
