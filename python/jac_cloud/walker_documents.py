@@ -11,6 +11,7 @@ from inspect import Parameter
 from typing import Annotated, Any
 
 from fastapi import Body, File, Form, Path, Query, UploadFile
+from fastapi.openapi.constants import METHODS_WITH_BODY
 from pydantic import BaseModel, Field
 
 from jac_cloud.input_types import json_default
@@ -31,7 +32,11 @@ class Answer(BaseModel):
 
 
 def describe(
-    spec: WalkerSpec, placement: Placement, on_node: bool, forms: Mapping[str, TextForm]
+    spec: WalkerSpec,
+    method: str,
+    placement: Placement,
+    on_node: bool,
+    forms: Mapping[str, TextForm],
 ) -> dict[str, Any]:
     """The arguments of FastAPI's route that only describe it."""
     refusals = problems(400, 401, 403, 404, 405, 409, 413, 415, 422, 429, 431, 500, 503, 504)
@@ -47,7 +52,7 @@ def describe(
         "status_code": spec.status_code,
         "deprecated": spec.deprecated,
         "include_in_schema": spec.include_in_schema,
-        "openapi_extra": _extra(spec, placement),
+        "openapi_extra": _extra(spec, placement, method, forms),
     }
     if spec.response_class is not None:
         described["response_class"] = spec.response_class
@@ -62,12 +67,16 @@ def _endpoint(
         node = Annotated[str, Path(description="The id of the node that it runs on.")]
         parameters.append(_parameter("node", node))
     for name in spec.input.has:
+        if name in placement.path | placement.query and _is_json(forms[name]):
+            continue  # FastAPI has no such parameters: `_json_parameter`
         if name in placement.path:
             parameters.append(_text_parameter(spec, name, forms[name], Path, in_path=True))
         elif name in placement.query:
             parameters.append(_text_parameter(spec, name, forms[name], Query))
         elif name in placement.files:
             parameters.append(_file_parameter(name, spec.input.files[name]))
+        elif placement.files and _is_json(forms[name]):
+            parameters.append(_json_part(spec, name))
         elif placement.files:
             parameters.append(_text_parameter(spec, name, forms[name], Form))
     if placement.body and not placement.files:
@@ -89,31 +98,79 @@ def _parameter(name: str, annotation: Any, default: Any = Parameter.empty) -> Pa
 def _text_parameter(
     spec: WalkerSpec, name: str, form: TextForm, place: Callable[..., Any], in_path: bool = False
 ) -> Parameter:
-    annotation: Any = spec.input.annotation(name)
-    extra: dict[str, Any] = {}
-    if not form.is_plain:
-        annotation = str
-        if not form.takes_text:
-            extra = {"contentMediaType": "application/json"}
+    annotation: Any = spec.input.annotation(name) if form.is_plain else str
     if in_path or name in spec.input.required:
-        return _parameter(name, Annotated[annotation, place(json_schema_extra=extra)])
+        return _parameter(name, Annotated[annotation, place()])
     known, default = json_default(spec.input.has[name])
-    if known and not extra:
+    if known and form.is_plain:
         return _parameter(name, Annotated[annotation, place()], default)
-    marked = place(default_factory=lambda: None, json_schema_extra=extra)
-    return _parameter(name, Annotated[annotation, marked])
+    return _parameter(name, Annotated[annotation, place(default_factory=lambda: None)])
+
+
+def _is_json(form: TextForm) -> bool:
+    return not form.is_plain and not form.takes_text
+
+
+def _json_parameter(spec: WalkerSpec, name: str, placement: Placement) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": placement.part_of(name),
+        "required": name in placement.path or name in spec.input.required,
+        "content": {"application/json": {"schema": _schema_of(spec, name)}},
+    }
+
+
+def _json_part(spec: WalkerSpec, name: str) -> Parameter:
+    """Of a form, where `_extra` says that it is JSON."""
+    part = Form(json_schema_extra=_schema_of(spec, name))
+    default = Parameter.empty if name in spec.input.required else None
+    return _parameter(name, Annotated[Any, part], default)
+
+
+def _schema_of(spec: WalkerSpec, name: str) -> dict[str, Any]:
+    schema = spec.input.schema
+    made: dict[str, Any] = _inlined(schema["properties"][name], schema.get("$defs", {}))
+    return made
+
+
+def _inlined(schema: Any, definitions: Mapping[str, Any], inside: tuple[str, ...] = ()) -> Any:
+    """With what it refers to in place; what holds itself takes anything there."""
+    if isinstance(schema, list):
+        return [_inlined(each, definitions, inside) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if reference := schema.get("$ref"):
+        name = reference.rpartition("/")[2]
+        if name in inside:
+            return {}
+        beside = {key: value for key, value in schema.items() if key != "$ref"}
+        return _inlined(definitions[name], definitions, (*inside, name)) | beside
+    return {key: _inlined(value, definitions, inside) for key, value in schema.items()}
 
 
 def _file_parameter(name: str, field: FileField) -> Parameter:
     annotation: Any = list[UploadFile] if field.many else UploadFile
-    if field.required:
-        return _parameter(name, Annotated[annotation, File()])
-    return _parameter(name, Annotated[annotation | None, File()], None)
+    # Left out of a form is all that it can be: a form has no null.
+    return _parameter(
+        name, Annotated[annotation, File()], Parameter.empty if field.required else None
+    )
 
 
-def _extra(spec: WalkerSpec, placement: Placement) -> dict[str, Any]:
+def _extra(
+    spec: WalkerSpec, placement: Placement, method: str, forms: Mapping[str, TextForm]
+) -> dict[str, Any]:
     extra = copy.deepcopy(USER_REQUIRED if spec.auth else USER_OPTIONAL)
+    texts = sorted(placement.path | placement.query)
+    extra["parameters"] = [
+        _json_parameter(spec, name, placement) for name in texts if _is_json(forms[name])
+    ]
     carried = placement.body | placement.files
-    if placement.has_body and carried and not carried & spec.input.required:
+    describes_body = placement.has_body and method.upper() in METHODS_WITH_BODY
+    if describes_body and carried and not carried & spec.input.required:
         extra["requestBody"] = {"required": False}
+    written = [name for name in sorted(placement.body) if placement.files and _is_json(forms[name])]
+    if written:
+        encoding = {name: {"contentType": "application/json"} for name in written}
+        body = extra.setdefault("requestBody", {})
+        body["content"] = {"multipart/form-data": {"encoding": encoding}}
     return extra | dict(spec.openapi_extra or {})

@@ -54,7 +54,7 @@ class WalkerRoute(APIRoute):
         super().__init__(
             path,
             methods=[method.upper()],
-            **describe(spec, source.placement, on_node, source.forms),
+            **describe(spec, method, source.placement, on_node, source.forms),
         )
         self.spec = spec
         self.method = method.upper()
