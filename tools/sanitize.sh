@@ -12,7 +12,7 @@ for preset in asan tsan; do
     printf '\n== C++ tests, %s\n' $preset
     tools/build.sh $preset || exit 1
     # Without a random address space: ThreadSanitizer's shadow may otherwise lie where something is already.
-    setarch "$(uname -m)" -R .venv/bin/ctest --test-dir build/$preset --output-on-failure || status=1
+    setarch "$(uname -m)" -R .venv/bin/ctest --test-dir build/$preset --output-on-failure --parallel "$(nproc)" --progress || status=1
 done
 
 printf '\n== Python suite, asan\n'
