@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from jac_cloud.walker_spec import WalkerSpec
 
-# RFC 9110 gives no meaning to content of a GET or HEAD request, and forbids that of a TRACE.
-WITHOUT_BODY = ("get", "head", "trace")
+# RFC 9110, section 9.3, gives content of these no meaning, or forbids it.
+WITHOUT_BODY = ("get", "head", "options", "trace")
 _PARAMETER = re.compile(r"\{([^{}]*)\}")
 
 

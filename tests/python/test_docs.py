@@ -90,8 +90,8 @@ def test_every_page_of_docs_can_be_found() -> None:
     assert [p.name for p in pages() if p.path not in linked and p.name != "README.md"] == []
 
 
-def test_the_protocol_page_lists_every_code() -> None:
-    text = page("docs/protocol.md").path.read_text()
+def test_the_pages_of_protocol_and_rest_list_every_code() -> None:
+    text = "".join(page(f"docs/{name}.md").path.read_text() for name in ("protocol", "rest"))
     cpp = REPOSITORY / "cpp"
     errors = (cpp / "base/reply_error.hpp").read_text()
     closes = (cpp / "base/close_code.hpp").read_text()

@@ -36,13 +36,13 @@ def places(answer: httpx.Response) -> list[Any]:
     return sorted(problem["loc"][:2] for problem in body["error"])
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 def test_a_method_with_a_body_takes_the_fields_from_it(http: httpx.Client, method: str) -> None:
     assert reported(http.request(method, "/walker/every_method", json={"value": 7})) == 7
     assert reported(http.request(method, "/walker/every_method?value=7")) == 0
 
 
-@pytest.mark.parametrize("method", ["GET", "TRACE"])
+@pytest.mark.parametrize("method", ["GET", "OPTIONS", "TRACE"])
 def test_a_method_without_a_body_takes_the_fields_from_the_query(
     http: httpx.Client, method: str
 ) -> None:
