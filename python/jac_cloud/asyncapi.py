@@ -57,7 +57,7 @@ _HANDSHAKE = {
 
 def asyncapi_document(info: AppInfo, walkers: Iterable[WalkerSpec]) -> Json:
     """The document, without `servers`: an address is the request's to know."""
-    callable_ones = sorted((w for w in walkers if w.websocket), key=lambda walker: walker.name)
+    callable_ones = sorted(filter(_takes_events, walkers), key=lambda walker: walker.name)
     inputs, payloads, schemas = _schemas(callable_ones)
     messages = dict(MESSAGES)
     operations = {event: _event_operation(event) for event in EVENTS}
@@ -107,6 +107,11 @@ def asyncapi_document(info: AppInfo, walkers: Iterable[WalkerSpec]) -> Json:
             },
         },
     }
+
+
+def _takes_events(walker: WalkerSpec) -> bool:
+    """Whether it can be run by an event, which carries no files."""
+    return walker.websocket and not any(file.required for file in walker.input.files.values())
 
 
 def server_of(scheme: str, host: str, root_path: str) -> Json:
@@ -163,7 +168,8 @@ def _schemas(walkers: list[WalkerSpec]) -> tuple[dict[str, Json], dict[str, list
     """By walker, the schema of its fields and those of its notifications; what they refer to."""
     adapters: dict[tuple[str, int], TypeAdapter[Any]] = {}
     for walker in walkers:
-        adapters[walker.name, -1] = walker.input.adapter
+        carried = walker.input.fields - walker.input.files.keys()
+        adapters[walker.name, -1] = walker.input.part(carried).adapter
         for number, payload in enumerate(walker.notify):
             if not isinstance(payload, Mapping):
                 adapters[walker.name, number] = _adapter(walker, payload)

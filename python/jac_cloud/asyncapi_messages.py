@@ -200,11 +200,14 @@ def walker_reply(name: str) -> dict[str, Any]:
     """The answer to it where one was wanted."""
     return {
         "summary": f"What {name} reported",
-        "payload": _one_of_them(
-            "walker",
+        "payload": _object(
+            ["type", "walker", "status", "reports"],
+            type={"const": "walker"},
             walker={"const": name},
-            status={"type": "integer"},
+            status={"type": "integer", "minimum": 200, "maximum": 599},
             reports={"type": "array", "description": "What it has reported, in its order."},
+            body={"description": "What it has set for the body of its answer, if it did."},
+            id=_ID,
         ),
     }
 

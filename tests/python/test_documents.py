@@ -109,18 +109,45 @@ def test_the_head_is_what_the_app_says_of_itself(
     }
 
 
-def test_every_route_of_a_walker_is_there_and_none_of_a_private_one(openapi: Document) -> None:
+def test_every_route_of_a_walker_is_there_and_none_of_others(openapi: Document) -> None:
     walkers = {name for name, _ in operations(openapi) if " /walker/" in name}
-    assert walkers == {
+    on_both = {"greet": ("get", "post"), "order": ("put", "post"), "orders": ("get",)}
+    expected = {
         f"{method} /walker/{walker}{node}"
-        for walker, methods in {
-            "greet": ("get", "post"),
-            "order": ("put", "post"),
-            "orders": ("get",),
-        }.items()
+        for walker, methods in on_both.items()
         for method in methods
         for node in ("", "/{node}")
     }
+    assert expected < walkers
+    assert [name for name in walkers if "hidden" in name or "/fail" in name] == []
+    of_one_order = {name for name in walkers if "one_order" in name}
+    methods = ("get", "head", "delete", "patch", "options", "trace")
+    assert of_one_order == {f"{method} /walker/one_order/{{place}}" for method in methods}
+    assert {name for name in walkers if "item_of" in name} == {"get /walker/item_of/{node}"}
+
+
+def test_specs_for_the_document_are_in_it(openapi: Document) -> None:
+    operation = openapi["paths"]["/walker/one_order/{place}"]["get"]
+    assert operation["deprecated"]
+    assert operation["responses"]["200"]["description"] == "The order's words."
+    places = {parameter["name"]: parameter["in"] for parameter in operation["parameters"]}
+    assert places == {"place": "path", "shout": "query", "words": "query"}
+    search = openapi["paths"]["/walker/search"]["post"]
+    assert search["x-weight"] == 3
+    assert "201" in search["responses"]
+
+
+def test_json_in_a_query_or_a_form_is_described_as_json(openapi: Document) -> None:
+    search = openapi["paths"]["/walker/search"]["get"]["parameters"]
+    ranges = next(parameter for parameter in search if parameter["name"] == "range")
+    schema = ranges["content"]["application/json"]["schema"]
+    assert schema["additionalProperties"] == {"type": "integer"}
+    content = openapi["paths"]["/walker/upload"]["post"]["requestBody"]["content"]
+    form = content["multipart/form-data"]
+    assert form["encoding"] == {"about": {"contentType": "application/json"}}
+    fields = resolve(openapi, form["schema"]["$ref"])
+    assert fields["required"] == ["photo"]
+    assert fields["properties"]["more"]["type"] == "array"
 
 
 def test_a_walker_is_described_by_its_docstring_its_specs_and_its_fields(openapi: Document) -> None:
@@ -191,7 +218,8 @@ def test_every_event_and_every_walker_for_websocket_is_an_operation(asyncapi: Do
         if operation["action"] == "receive"
     }
     events = {"user", "channel", "client", "change_user", "connection"}
-    walkers = {"walker.greet", "walker.order", "walker.orders", "walker.fail"}
+    # Not upload: no event can carry the file that it needs.
+    walkers = {f"walker.{name}" for name in ("greet", "order", "orders", "item_of", "fail")}
     assert received == events | walkers
     assert "security" in asyncapi["operations"]["walker.order"]
     assert "security" not in asyncapi["operations"]["walker.greet"]
