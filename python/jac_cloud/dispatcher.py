@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from jac_cloud._native import Server, WalkerEvent
+from jac_cloud._native import Server, WalkerEvent, format_node_id
 from jac_cloud.errors import Conflict, Forbidden, InvalidInput, WalkerFailed, WalkerTimeout
 from jac_cloud.runtime import Caller, Deadline, Interpreter
 from jac_cloud.walker_spec import WalkerSpec
 
+_EVENTS = logging.getLogger("jac_cloud.event")
 logger = logging.getLogger("jac_cloud.walker")
 
 _UNKNOWN = "Invalid request! Please use valid walker event!"
@@ -36,7 +37,7 @@ class Dispatcher:
     `workers` threads run walkers at the same time. A walker that runs longer than `walker_timeout`
     seconds (0: no limit) is answered `timeout`; it cannot be stopped, but what it did is dropped
     when it ends, and another thread takes its place meanwhile. All threads are daemons. `debug`
-    tells clients what a walker raised.
+    tells clients what a walker raised; `log` writes a line for each event.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Dispatcher:
         workers: int,
         walker_timeout: float = 0.0,
         debug: bool = False,
+        log: bool = False,
     ) -> None:
         self._server = server
         self._interpreter = interpreter
@@ -54,6 +56,7 @@ class Dispatcher:
         self._workers = workers
         self._timeout = walker_timeout
         self._debug = debug
+        self._log = log
         self._changed = threading.Condition()
         self._threads: set[threading.Thread] = set()
         # In the order of their starts, hence of their ends: the limit is one for all.
@@ -103,7 +106,10 @@ class Dispatcher:
                 self._runs[run] = None
                 if len(self._runs) == 1:
                     self._changed.notify_all()
-        answer = self._answer(event, run.deadline)
+        began = time.perf_counter()
+        result, answer = self._answer(event, run.deadline)
+        if self._log:
+            _log(event, result, time.perf_counter() - began)
         if not run.deadline.finish():
             return False
         if self._timeout:
@@ -112,16 +118,23 @@ class Dispatcher:
         answer()
         return True
 
-    def _answer(self, event: WalkerEvent, deadline: Deadline) -> Callable[[], None]:
-        """Runs the event's walker; what is to be answered, which may have come too late."""
+    def _answer(self, event: WalkerEvent, deadline: Deadline) -> tuple[str, Callable[[], None]]:
+        """Runs the event's walker; the result, and what is to be answered, which may have come too
+        late.
+        """
+
+        def failed(
+            code: str, error: str | bytes, ref: str | None = None
+        ) -> tuple[str, Callable[[], None]]:
+            return code, lambda: event.fail(code, error, ref)
+
         # The native server has checked both before it queued the event, but may not know of
         # walkers that were taken away since; what decides is here.
         spec = self._walkers.get(event.walker)
         if spec is None:
-            return lambda: event.fail("unknown_walker", _UNKNOWN)
+            return failed("unknown_walker", _UNKNOWN)
         if spec.auth and not event.authenticated:
-            problem = f"Event {spec.name} requires to be authenticated!"
-            return lambda: event.fail("unauthenticated", problem)
+            return failed("unauthenticated", f"Event {spec.name} requires to be authenticated!")
         caller = Caller(event.root_hex, event.authenticated)
         try:
             result = self._interpreter.run(
@@ -129,20 +142,16 @@ class Dispatcher:
             )
         except InvalidInput as error:
             details = json.dumps([_inside_context(detail) for detail in error.details]).encode()
-            return lambda: event.fail("invalid_event", details)
+            return failed("invalid_event", details)
         except Forbidden as error:
-            problem = str(error)
-            return lambda: event.fail("forbidden", problem)
+            return failed("forbidden", str(error))
         except Conflict as error:
-            problem = str(error)
-            return lambda: event.fail("conflict", problem)
+            return failed("conflict", str(error))
         except WalkerTimeout as error:
-            problem = str(error)
-            return lambda: event.fail("timeout", problem)
+            return failed("timeout", str(error))
         except WalkerFailed as error:
-            problem, ref = error.message if self._debug else str(error), error.ref
-            return lambda: event.fail("walker_failed", problem, ref)
-        return lambda: event.finish(result.reports, result.status, result.body)
+            return failed("walker_failed", error.message if self._debug else str(error), error.ref)
+        return "ok", lambda: event.finish(result.reports, result.status, result.body)
 
     def _watch(self) -> None:
         """Answers `timeout` for what runs too long."""
@@ -165,6 +174,16 @@ class Dispatcher:
         self._start_worker()
         logger.warning("walker timed out", extra={"walker": run.event.walker})
         run.event.fail("timeout", str(WalkerTimeout()))
+
+
+def _log(event: WalkerEvent, result: str, seconds: float) -> None:
+    fields = {
+        "walker": event.walker,
+        "root": format_node_id(event.root_hex),
+        "result": result,
+        "ms": round(seconds * 1000, 3),
+    }
+    _EVENTS.info("event", extra={"fields": fields})
 
 
 def _start(target: Callable[[], None], name: str) -> threading.Thread:

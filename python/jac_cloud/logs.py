@@ -43,8 +43,9 @@ class NativeLogs:
         self._thread.start()
 
     def join(self, timeout: float) -> None:
-        """Waits up to `timeout` seconds for the end of the log."""
-        self._thread.join(timeout)
+        """Waits up to `timeout` seconds for the end of the log, if it was started."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
 
     def _drain(self) -> None:
         while (batch := self._native.take_logs()) is not None:

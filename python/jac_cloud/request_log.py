@@ -8,13 +8,14 @@ import logging
 import random
 import re
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jac_cloud._native import format_node_id
+from jac_cloud.meters import RequestMeters
+from jac_cloud.operating_routes import METRICS, READY
 from jac_cloud.walker_routes import WalkerRoute
 
 HEADER = b"x-request-id"
@@ -28,26 +29,17 @@ _WELL_FORMED = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _PATH_CHARACTERS = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """A request that is over: `route` is a template, `seconds` from its head to its last byte."""
-
-    method: str
-    route: str
-    status: int
-    seconds: float
-
-
 class RequestLog:
-    """ASGI layer. `answered` is told of each request, on the loop; `log` writes a line for each.
+    """ASGI layer. `meters` count each request; `log` writes a line for each, of those that only
+    watch the server for debugging alone.
 
     `request.state.request_id` is set for the application, which may set `root` there, the 32 hex
     digits of the user's.
     """
 
-    def __init__(self, app: ASGIApp, answered: Callable[[Answered], None], *, log: bool) -> None:
+    def __init__(self, app: ASGIApp, meters: RequestMeters, *, log: bool) -> None:
         self._app = app
-        self._answered = answered
+        self._meters = meters
         self._log = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,8 +78,9 @@ class RequestLog:
         seconds = time.perf_counter() - began
         found = scope.get("route")
         route = getattr(found, "path", None)
-        self._answered(Answered(scope["method"], route or NO_ROUTE, status, seconds))
-        if not self._log or not _LOGGER.isEnabledFor(logging.INFO):
+        self._meters.add(scope["method"], route or NO_ROUTE, status, seconds)
+        level = logging.DEBUG if route in (METRICS, READY) else logging.INFO
+        if not self._log or not _LOGGER.isEnabledFor(level):
             return
         state = scope["state"]
         client = scope.get("client")
@@ -109,7 +102,7 @@ class RequestLog:
         if root := state.get("root"):
             fields["root"] = format_node_id(root)
         fields["ms"] = round(seconds * 1000, 3)
-        _LOGGER.info("request", extra={"fields": fields})
+        _LOGGER.log(level, "request", extra={"fields": fields})
 
 
 def _request_id(headers: Sequence[tuple[bytes, bytes]]) -> str:

@@ -15,8 +15,12 @@ from jac_cloud.app_info import AppInfo
 from jac_cloud.auth import Tokens
 from jac_cloud.documents import document_routes
 from jac_cloud.identity import Identities
+from jac_cloud.meters import RequestMeters
+from jac_cloud.metrics import Metrics
 from jac_cloud.openapi import install_openapi
+from jac_cloud.operating_routes import operating_routes
 from jac_cloud.proxies import BehindProxies, TrustedProxies
+from jac_cloud.readiness import Readiness
 from jac_cloud.request_log import RequestLog
 from jac_cloud.requests import caller
 from jac_cloud.runtime import Caller, Interpreter
@@ -36,6 +40,15 @@ class Pools:
     hashes: DaemonPool
 
 
+@dataclass(frozen=True)
+class Operating:
+    """What tells of the server itself."""
+
+    requests: RequestMeters
+    metrics: Metrics
+    readiness: Readiness
+
+
 def create_app(
     interpreter: Interpreter,
     walkers: Mapping[str, WalkerSpec],
@@ -45,6 +58,7 @@ def create_app(
     settings: Settings,
     pools: Pools,
     info: AppInfo,
+    operating: Operating,
     static: Path | None = None,
 ) -> FastAPI:
     """The application. `static` is a folder to serve where no route matches, None for none."""
@@ -61,7 +75,7 @@ def create_app(
     refusals.install(app, debug=settings.debug)
     # Each layer lies around those before it.
     cors.install(app, settings)
-    app.add_middleware(RequestLog, answered=lambda _: None, log=settings.request_log != "off")
+    app.add_middleware(RequestLog, meters=operating.requests, log=settings.request_log != "off")
     if settings.trusted_proxies:
         app.add_middleware(BehindProxies, proxies=TrustedProxies(settings.trusted_proxies))
 
@@ -70,6 +84,7 @@ def create_app(
 
     app.router.routes += walker_routes(interpreter, walkers, who, settings, pools.walkers)
     app.include_router(user_routes(interpreter, users, tokens, identities, settings, pools.hashes))
+    app.include_router(operating_routes(settings, operating.metrics, operating.readiness))
     app.include_router(document_routes(info, walkers.values(), settings))
     if static is not None:
         # As the router's default and not mounted: a mount would hide the 405 of the routes.

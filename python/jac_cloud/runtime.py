@@ -31,6 +31,7 @@ from jac_cloud.errors import Conflict, InvalidInput, WalkerError, WalkerFailed
 from jac_cloud.graph_removal import remove_root
 from jac_cloud.loading import importable, load_module
 from jac_cloud.memory import UnitMemory
+from jac_cloud.meters import WalkerMeters
 from jac_cloud.report_stream import ReportStream
 from jac_cloud.specs import EntryType
 from jac_cloud.store import GraphStore
@@ -76,6 +77,7 @@ class Interpreter:
         self.walkers: dict[str, WalkerSpec] = {}
         self._report_format = report_format
         self._max_attempts = max_attempts
+        self.meters = WalkerMeters()
         self._turns = Turns()
         self._debug = debug
         self._closing = contextlib.ExitStack()
@@ -135,13 +137,12 @@ class Interpreter:
         result has none.
         InvalidInput, Forbidden, WalkerFailed, WalkerTimeout, Conflict: nothing was committed.
         """
-        if node is None and spec.entry_type is EntryType.NODE:
-            raise InvalidInput([{"type": "missing", "loc": ["node"], "msg": "Field required"}])
-        if node is not None and spec.entry_type is EntryType.ROOT:
-            problem = "This walker runs on the caller's root"
-            raise InvalidInput([{"type": "entry_type", "loc": ["node"], "msg": problem}])
-        with contextlib.ExitStack() as turn:
+        meter = self.meters.of(spec.name)
+        with meter.call(), contextlib.ExitStack() as turn:
+            _check_start(spec, node)
             for attempt in range(self._max_attempts):
+                if attempt:
+                    meter.replays.add()
                 if deadline is not None:
                     deadline.check()
                 unit = new_unit()
@@ -152,6 +153,7 @@ class Interpreter:
                     result = contextvars.copy_context().run(run.run, unit)
                 except WriteConflict as conflict:
                     unit.discard()
+                    meter.conflicts.add()
                     if deadline is not None:
                         deadline.run_again()
                     turn.close()
@@ -169,8 +171,12 @@ class Interpreter:
                     return result
                 # Not in the handler: the walker's frames must not live on in the failure's context.
                 raise failure
-        logger.warning("conflict: replays used up", extra={"walker": spec.name})
-        raise Conflict
+            logger.warning("conflict: replays used up", extra={"walker": spec.name})
+            raise Conflict
+
+    def check(self) -> None:
+        """OSError or sqlite3.Error when the graph is not to be reached."""
+        self._store.check()
 
     def close(self) -> None:
         """Gives up the graph and what was registered with the interpreter. May be called again."""
@@ -204,6 +210,14 @@ class Interpreter:
         # A walker that recursed to the limit leaves a trace of a thousand frames: fine in a log.
         logger.error("walker failed", exc_info=error, extra={"walker": spec.name, "ref": ref})
         return WalkerFailed(ref, _message(error))
+
+
+def _check_start(spec: WalkerSpec, node: str | None) -> None:
+    if node is None and spec.entry_type is EntryType.NODE:
+        raise InvalidInput([{"type": "missing", "loc": ["node"], "msg": "Field required"}])
+    if node is not None and spec.entry_type is EntryType.ROOT:
+        problem = "This walker runs on the caller's root"
+        raise InvalidInput([{"type": "entry_type", "loc": ["node"], "msg": problem}])
 
 
 def _back_off(attempt: int) -> None:

@@ -19,7 +19,10 @@ from jac_cloud.dispatcher import Dispatcher
 from jac_cloud.errors import CloudError
 from jac_cloud.identity import Identities
 from jac_cloud.logs import NativeLogs
-from jac_cloud.rest import Pools, create_app
+from jac_cloud.meters import RequestMeters
+from jac_cloud.metrics import Metrics
+from jac_cloud.readiness import Readiness
+from jac_cloud.rest import Operating, Pools, create_app
 from jac_cloud.runtime import Interpreter
 from jac_cloud.setting_sources import load
 from jac_cloud.settings import Settings
@@ -180,6 +183,7 @@ class _Parts:
             workers,
             settings.walker_timeout,
             settings.debug,
+            log=settings.request_log == "all",
         )
         static = app.parent / settings.static
         application = create_app(
@@ -191,6 +195,7 @@ class _Parts:
             settings,
             self.pools,
             app_info.read(app),
+            self._operating(),
             static if settings.static and static.is_dir() else None,
         )
         self.bridge = AsgiBridge(self.native, application, root_path=settings.root_path)
@@ -201,10 +206,24 @@ class _Parts:
         self.bridge.start()
         undo.callback(lambda: self.bridge.stop(self._deadline))
 
+    def _operating(self) -> Operating:
+        requests = RequestMeters()
+        queues = {
+            "rest_walkers": lambda: self.pools.walkers.waiting,
+            "passwords": lambda: self.pools.hashes.waiting,
+        }
+        self.readiness = Readiness({"graph": self.interpreter.check, "users": self.users.check})
+        return Operating(
+            requests,
+            Metrics(self.native, self.interpreter.meters, requests, queues),
+            self.readiness,
+        )
+
     def _seconds_left(self) -> float:
         return max(0.0, self._deadline - time.monotonic())
 
     def _join(self) -> None:
+        self.readiness.close(_JOIN_SECONDS)
         for pool in (self.pools.walkers, self.pools.hashes):
             pool.shutdown(wait=False)
             if not pool.join(_JOIN_SECONDS):

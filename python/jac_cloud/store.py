@@ -6,6 +6,7 @@ would be a poll.
 """
 
 import asyncio
+import os
 import sqlite3
 import threading
 from collections.abc import Coroutine, Iterator, Sequence
@@ -104,6 +105,19 @@ class GraphStore:
         self._closed = False
         self._writing = threading.Lock()
         make_tables(path)
+        self._file = path.stat()
+
+    def check(self) -> None:
+        """OSError or sqlite3.Error when the graph cannot be read, or is no longer at its path:
+        then what is open is a file that nobody will find again.
+        """
+        if not os.path.samestat(self.path.stat(), self._file):
+            raise FileNotFoundError(self.path)
+        lease = self.lease()
+        try:
+            lease.connection.execute("SELECT 1 FROM anchors LIMIT 1").fetchone()
+        finally:
+            self.give_back(lease)
 
     def lease(self) -> Lease:
         with self._lock:

@@ -49,6 +49,11 @@ class DaemonPool(Executor):
             self._calls.put(call)
         return future
 
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for a thread, as of a moment ago."""
+        return self._calls.qsize()
+
     def abandon(self, future: Future[Any]) -> None:
         """Counts on a call no longer: it is cancelled, or if it runs, another thread takes the
         place of its own, which ends with it.

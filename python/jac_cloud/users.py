@@ -197,6 +197,11 @@ class Users:
                 delete(UserRow).where(UserRow.id == user.id, UserRow.state == State.DELETED.value)
             )
 
+    def check(self) -> None:
+        """Errors of SQLAlchemy when the users are not to be reached."""
+        with self._session() as session:
+            session.execute(select(UserRow.id).limit(1)).first()
+
     def close(self) -> None:
         """Closes the connections to the database. No other method may run then or later."""
         self.engine.dispose()

@@ -90,6 +90,26 @@ TEST_F(HubTest, ReachesClientsUsersAndChannels) {
     for (auto* member : {a.get(), b.get(), c.get()}) hub_.leave(*member);
 }
 
+TEST_F(HubTest, CountsEachReceiverOfAMessageAndTheBytesThatWait) {
+    const auto a = join("red", user(1));
+    const auto b = join("red", user(2));
+    a->stuck = true;
+    EXPECT_EQ(hub_.counters().outbox_bytes.value(), 0U);
+    hub_.publish(channels({"red"}), "to both");
+    hub_.publish(channels({"green"}), "to nobody");
+    const auto message = std::make_shared<const Message>("to one");
+    hub_.deliver({nullptr, message, b->number(), b->generation()});
+    EXPECT_EQ(hub_.counters().deliveries.value(), 3U);
+    EXPECT_EQ(hub_.counters().outbox_bytes.value(), a->outbox().bytes() + b->outbox().bytes());
+    hub_.flush();
+    EXPECT_NE(a->outbox().bytes(), 0U);
+    EXPECT_EQ(hub_.counters().outbox_bytes.value(), a->outbox().bytes());
+    a->outbox().clear();
+    EXPECT_EQ(hub_.counters().outbox_bytes.value(), 0U);
+    hub_.leave(*a);
+    hub_.leave(*b);
+}
+
 TEST_F(HubTest, DeliversOnceHoweverOftenATargetIsListed) {
     const auto a = join("red", user(0xAB));
     const auto b = join("blue", user(0xAB));

@@ -203,6 +203,8 @@ TEST(Outbox, SendsEveryByteOnceInOrderWhateverHappens) {
     for (int round = 0; round < 30; ++round) {
         Arena arena;
         Outbox outbox(100'000);
+        Counter total;
+        outbox.count_into(total);
         std::vector<Slice> others;
         std::string expected;
         char next = 0;
@@ -239,6 +241,7 @@ TEST(Outbox, SendsEveryByteOnceInOrderWhateverHappens) {
                     arena.rewind();
             }
             ASSERT_EQ(outbox.bytes(), expected.size());
+            ASSERT_EQ(total.value(), expected.size());
             ASSERT_EQ(outbox.empty(), expected.empty());
         }
         ASSERT_EQ(all_of(outbox), expected);

@@ -202,6 +202,23 @@ TEST_F(SessionTest, SendsNothingForAWalkerWithoutAReply) {
     EXPECT_EQ(texts(session), Texts{});
 }
 
+TEST_F(SessionTest, CountsAWalkerByHowItEndedEvenWhenItsClientHasGone) {
+    auto& session = open();
+    const auto count = [&](std::optional<ReplyError> error) {
+        return context_.counters.events.value(static_cast<std::size_t>(EventType::walker), error);
+    };
+    say(session, R"({"type":"walker","walker":"open"})");
+    EXPECT_EQ(count(std::nullopt), 0U);
+    walker_done(session);
+    EXPECT_EQ(count(std::nullopt), 1U);
+    say(session, R"({"type":"walker","walker":"open"})");
+    session.lost();
+    session.walkers.pop_front();
+    session.walker_done("nobody hears this", ReplyError::conflict);
+    EXPECT_EQ(count(ReplyError::conflict), 1U);
+    EXPECT_EQ(count(std::nullopt), 1U);
+}
+
 TEST_F(SessionTest, RefusesWalkersItDoesNotKnowAndThoseThatWantAUser) {
     auto& session = open();
     for (const std::string name : {"nope", "", "../x", "Open"}) {
