@@ -7,12 +7,11 @@ import time
 
 import pytest
 
-from asgi_server import bridged
+from asgi_server import bridged, respond
 from jac_cloud._native import Server
 from jac_cloud.asgi import AsgiBridge, Receive, Scope, Send
 from jac_cloud.errors import LifespanError
 from support import eventually
-from test_asgi_http import respond
 
 
 def test_startup_comes_before_requests_and_shutdown_after_them() -> None:
