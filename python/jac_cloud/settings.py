@@ -142,7 +142,10 @@ class Settings(BaseSettings):
         75.0, "Time a kept-alive connection may wait for its next request.", seconds()
     )
     body_timeout: float = _http(
-        30.0, "Time that may pass without a byte of a request's body.", seconds()
+        30.0,
+        "Time that a request's body may fall behind 500 bytes a second, and that a client may take "
+        "no byte of its response.",
+        seconds(),
     )
     max_header_bytes: int = _http(
         16 << 10,
