@@ -122,6 +122,7 @@ struct ShardCounters {
     Counter slow_consumers;
     Counter not_responding;
     Counter rate_limited;
+    Counter identities_lost;  // tokens that expired or were revoked under a session
 };
 
 // Of what the application sends, by what it names.

@@ -47,12 +47,4 @@ struct StringHash {
     }
 };
 
-// Who a connection speaks for.
-struct Identity {
-    NodeId root = public_root;
-    bool authenticated = false;
-
-    friend bool operator==(const Identity&, const Identity&) = default;
-};
-
 }  // namespace jac::cloud

@@ -225,13 +225,18 @@ void register_jobs(py::module_& module) {
         .def_property_readonly("token", &TokenCheck::token)
         .def(
             "accept",
-            [](TokenCheck& check, const std::string& root_hex) {
-                const auto identity = identity_of(root_hex);
+            [](TokenCheck& check, const std::string& root_hex, std::string user_id,
+               std::string token_id, std::uint64_t epoch, std::int64_t expires_at) {
+                auto identity = identity_of(root_hex);
+                identity.claims =
+                    std::make_shared<const Claims>(Claims{std::move(user_id), std::move(token_id),
+                                                          epoch, expires_at, check.revocations()});
                 // Safe without the GIL: as fail().
                 const GilRelease release;
-                check.answer(identity);
+                check.answer(std::move(identity));
             },
-            py::arg("root_hex"))
+            py::arg("root_hex"), py::arg("user_id"), py::arg("token_id"), py::arg("epoch"),
+            py::arg("expires_at"))
         .def("reject", [](TokenCheck& check) {
             // Safe without the GIL: as fail().
             const GilRelease release;
@@ -261,6 +266,20 @@ void register_server(py::module_& module) {
         .def("take_logs", &logs_as_tuples)
         .def_property_readonly("http_fd", &http_fd)
         .def("take_http", &take_http)
+        .def(
+            "revoke",
+            [](Server& server, std::string user_id, std::uint64_t number,
+               const std::optional<std::string>& token_id,
+               const std::optional<std::string>& spared) {
+                refuse_in_forked_child();
+                const Revocation revocation{std::move(user_id), token_id.value_or(""),
+                                            spared.value_or(""), number};
+                // Safe without the GIL: as fail().
+                const GilRelease release;
+                server.revoke(revocation);
+            },
+            py::arg("user_id"), py::arg("number"), py::arg("token_id") = py::none(),
+            py::arg("spared") = py::none())
         .def("drain",
              [](Server& server) {
                  refuse_in_forked_child();

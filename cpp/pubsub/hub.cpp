@@ -63,6 +63,7 @@ void Hub::enter_user(Subscriber& subscriber) {
     subscriber.user_position_ = members.size();
     members.push_back(&subscriber);
     directory_.add_user(subscriber.identity_.root, shard_);
+    tokens_.enter(subscriber);
 }
 
 void Hub::leave_user(Subscriber& subscriber) {
@@ -70,6 +71,17 @@ void Hub::leave_user(Subscriber& subscriber) {
     take_out(user->second, &Subscriber::user_position_, subscriber);
     if (user->second.empty()) users_.erase(user);
     directory_.remove_user(subscriber.identity_.root, shard_);
+    tokens_.leave(subscriber);
+}
+
+void Hub::revoke(const Revocation& revocation, std::uint64_t count) {
+    for (Subscriber* const subscriber : tokens_.revoke(revocation, count)) {
+        subscriber->lose_identity();
+    }
+}
+
+void Hub::expire(std::int64_t now) {
+    for (Subscriber* const subscriber : tokens_.expired(now)) subscriber->lose_identity();
 }
 
 // The frames of one message: each form is written when somebody first needs it.

@@ -14,6 +14,7 @@
 #include "pubsub/broker.hpp"
 #include "pubsub/subscriber.hpp"
 #include "pubsub/targets.hpp"
+#include "pubsub/token_index.hpp"
 
 namespace jac::cloud {
 
@@ -31,6 +32,12 @@ class Hub {
     void join(Subscriber& subscriber);
     void leave(Subscriber& subscriber);
     void change_user(Subscriber& subscriber, const Identity& identity);
+
+    // Ends the sessions whose token is revoked. `count` is how many revocations there have been.
+    void revoke(const Revocation& revocation, std::uint64_t count);
+    // Ends the sessions whose token has expired by `now`, in Unix seconds.
+    void expire(std::int64_t now);
+    const TokenIndex& tokens() const noexcept { return tokens_; }
 
     // To all members of the targets, each once. The frame is written once, if anybody is there, and
     // once more for each size of window that some can read compressed messages by.
@@ -59,7 +66,8 @@ class Hub {
     const HubCounters& counters() const noexcept { return counters_; }
     std::size_t size() const noexcept { return by_number_.size(); }
     bool empty() const noexcept {
-        return by_number_.empty() && clients_.empty() && users_.empty() && channels_.empty();
+        return by_number_.empty() && clients_.empty() && users_.empty() && channels_.empty() &&
+               tokens_.empty();
     }
     // Bytes written since the last flush. Past gather_limit it is time for one: outboxes are not to
     // fill up with what their sockets would take.
@@ -84,6 +92,7 @@ class Hub {
     std::unordered_map<std::uint64_t, Subscriber*> by_number_;
     std::unordered_map<std::string_view, Subscriber*> clients_;  // views into the subscribers
     std::unordered_map<NodeId, Members, NodeIdHash> users_;
+    TokenIndex tokens_;
     std::unordered_map<std::string, Members, StringHash, std::equal_to<>> channels_;
     Members to_flush_;
     Members flushing_;

@@ -40,6 +40,10 @@ void Session::open(std::string_view response_head) {
     context_.counters.sessions.add();
     context_.counters.sessions_opened.add();
     context_.hub.send_bytes(*this, response_head);
+    if (context_.hub.tokens().revoked_meanwhile(identity())) {
+        lose_identity();
+        return;
+    }
     reply_connection({});
     if (context_.config.ping_interval > 0) {
         ping_at_ = context_.now + to_duration(context_.config.ping_interval);
@@ -83,6 +87,12 @@ void Session::close(CloseCode code) {
     close_due_ = context_.now + close_timeout;
     context_.hub.send_final(*this, Opcode::close, close_payload(code));
     changed();
+}
+
+void Session::lose_identity() {
+    if (phase_ != Phase::open) return;
+    context_.counters.identities_lost.add();
+    close(CloseCode::token_revoked);
 }
 
 void Session::end_if_overflowed() {
@@ -330,8 +340,9 @@ void Session::act_change_user(const ClientEvent& event) {
 
 void Session::token_checked(const std::optional<Identity>& identity) {
     const std::string id = std::exchange(pending_id_, {});
-    become(identity.value_or(Identity{}));
-    if (identity) {
+    const bool good = identity && !context_.hub.tokens().revoked_meanwhile(*identity);
+    become(good ? *identity : Identity{});
+    if (good) {
         count(EventType::change_user);
     } else {
         count(EventType::change_user, ReplyError::invalid_token);

@@ -61,6 +61,7 @@ class Session : public Subscriber, private FrameHandler {
     void lost();
     // Says goodbye with this code, if it has not yet.
     void close(CloseCode code);
+    void lose_identity() override;
     // The server takes no new events: those that run, finish.
     void drain() noexcept { draining_ = true; }
 

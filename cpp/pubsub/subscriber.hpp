@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "base/ids.hpp"
+#include "base/identity.hpp"
 #include "pubsub/outbox.hpp"
 
 namespace jac::cloud {
@@ -44,6 +44,8 @@ class Subscriber {
 
     // Once at the end of a turn that queued something, or in which the outbox overflowed.
     virtual void flush() = 0;
+    // Its token has expired or was revoked: the session ends.
+    virtual void lose_identity() = 0;
 
   private:
     friend class Hub;

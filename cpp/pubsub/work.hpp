@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -7,7 +8,7 @@
 #include <string_view>
 #include <utility>
 
-#include "base/ids.hpp"
+#include "base/identity.hpp"
 #include "base/reply_error.hpp"
 #include "protocol/reply.hpp"
 #include "pubsub/origin.hpp"
@@ -61,21 +62,27 @@ class TokenCheck {
     // `done` runs on the answering thread: it posts to the shard and returns.
     using Done = std::function<void(std::optional<Identity>)>;
 
-    TokenCheck(std::string token, Done done) : token_(std::move(token)), done_(std::move(done)) {}
+    // `revocations` is how many there have been so far.
+    TokenCheck(std::string token, std::uint64_t revocations, Done done)
+        : token_(std::move(token)), revocations_(revocations), done_(std::move(done)) {}
     TokenCheck(TokenCheck&& other) noexcept
-        : token_(std::move(other.token_)), done_(std::exchange(other.done_, nullptr)) {}
+        : token_(std::move(other.token_)),
+          revocations_(other.revocations_),
+          done_(std::exchange(other.done_, nullptr)) {}
     TokenCheck& operator=(TokenCheck&&) = delete;
     ~TokenCheck() { answer(std::nullopt); }
 
     const std::string& token() const noexcept { return token_; }
+    std::uint64_t revocations() const noexcept { return revocations_; }
 
     // nullopt: refused.
     void answer(std::optional<Identity> identity) {
-        if (auto done = std::exchange(done_, nullptr)) done(identity);
+        if (auto done = std::exchange(done_, nullptr)) done(std::move(identity));
     }
 
   private:
     std::string token_;
+    std::uint64_t revocations_;
     Done done_;
 };
 

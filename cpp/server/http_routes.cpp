@@ -80,7 +80,9 @@ void HttpSession::check_token(std::string token) {
             if (const auto self = weak.lock()) self->on_identity(identity);
         });
     };
-    if (!shard_.services().token_lane.push(TokenCheck(std::move(token), std::move(answered)))) {
+    auto& services = shard_.services();
+    TokenCheck check(std::move(token), services.revocations, std::move(answered));
+    if (!services.token_lane.push(std::move(check))) {
         refuse(service_unavailable("The server is about to stop!"));
     }
 }

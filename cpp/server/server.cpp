@@ -49,6 +49,12 @@ void Server::on_each_shard(const Ask& ask) {
     }
 }
 
+void Server::revoke(const Revocation& revocation) {
+    // Counted before it is told: a check that begins from now on sees it in the store.
+    const auto count = ++services_.revocations;
+    on_each_shard([revocation, count](Shard& shard) { shard.revoke(revocation, count); });
+}
+
 void Server::drain() {
     const std::lock_guard lock(life_);
     if (drained_) return;
@@ -132,6 +138,7 @@ std::vector<std::pair<std::string, std::uint64_t>> Server::stats() const {
         {"slow_consumers", sum([](auto& c) -> auto& { return c.slow_consumers; })},
         {"not_responding", sum([](auto& c) -> auto& { return c.not_responding; })},
         {"rate_limited", sum([](auto& c) -> auto& { return c.rate_limited; })},
+        {"identities_lost", sum([](auto& c) -> auto& { return c.identities_lost; })},
         {"walkers_waiting", services_.walker_lane.size()},
         {"token_checks_waiting", services_.token_lane.size()},
         {"requests_waiting", services_.http->waiting_requests()},

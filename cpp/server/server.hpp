@@ -42,6 +42,10 @@ class Server {
     // The walkers that clients may ask for.
     void set_walkers(std::shared_ptr<const WalkerTable> walkers);
 
+    // Ends the sessions whose token it covers, and every one that is being opened with such a
+    // token. The store of tokens must refuse them by now.
+    void revoke(const Revocation& revocation);
+
     // New connections get 503, new events are not taken, those that run go on. Lanes give out what
     // they hold, then end.
     void drain();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <utility>
 
@@ -25,6 +26,7 @@ struct Services {
     std::shared_ptr<HttpQueue> http;      // requests for the application
     std::shared_ptr<LocalBroker> broker;  // for others too, who may outlive the server
     std::atomic<bool> draining = false;   // new connections are answered 503
+    std::atomic<std::uint64_t> revocations = 0;  // there have been
 };
 
 }  // namespace jac::cloud

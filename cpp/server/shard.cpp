@@ -73,6 +73,7 @@ void Shard::start_websocket(boost::asio::ip::tcp::socket socket, Upgrade upgrade
         upgrade.identity, upgrade.deflate_window, std::move(upgrade.ticket));
     websockets_.emplace(number, websocket);
     websocket->start(upgrade.response_head, {upgrade.leftover.data(), upgrade.leftover.size()});
+    arm_timer();
     if (services_.draining) websocket->finish();
 }
 
@@ -94,7 +95,13 @@ void Shard::answer_token(std::uint64_t number, const std::optional<Identity>& id
     if (const auto found = websockets_.find(number); found != websockets_.end()) {
         sessions_.now = std::chrono::steady_clock::now();
         found->second->answer_token(identity);
+        arm_timer();
     }
+}
+
+void Shard::revoke(const Revocation& revocation, std::uint64_t count) {
+    sessions_.now = std::chrono::steady_clock::now();
+    hub_.revoke(revocation, count);
 }
 
 // --- time
@@ -106,7 +113,7 @@ void Shard::wake_at(std::uint64_t number, TimePoint due) {
 }
 
 void Shard::arm_timer() {
-    if (timer_armed_ || wheel_.empty()) return;
+    if (timer_armed_ || (wheel_.empty() && hub_.tokens().empty())) return;
     timer_armed_ = true;
     timer_.expires_after(TimerWheel::tick);
     timer_.async_wait([this](const boost::system::error_code& error) {
@@ -121,7 +128,16 @@ void Shard::on_timer() {
         const auto found = websockets_.find(entry.number);
         if (found != websockets_.end()) found->second->on_wheel(entry.due);
     });
+    expire_tokens();
     arm_timer();
+}
+
+// By the wall clock, which tokens are issued by: where it is put forward or back, they follow.
+void Shard::expire_tokens() {
+    constexpr std::chrono::seconds between{1};
+    if (hub_.tokens().empty() || sessions_.now < expired_at_ + between) return;
+    expired_at_ = sessions_.now;
+    hub_.expire(std::time(nullptr));
 }
 
 // --- the end

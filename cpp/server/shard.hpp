@@ -81,6 +81,9 @@ class Shard {
                        std::optional<ReplyError> error);
     void answer_token(std::uint64_t number, const std::optional<Identity>& identity);
 
+    // Ends the WebSockets whose token is revoked. `count` as for TokenIndex::revoke.
+    void revoke(const Revocation& revocation, std::uint64_t count);
+
     // No new events are taken.
     void drain_connections();
     // Says goodbye to everyone, some in each turn.
@@ -99,6 +102,7 @@ class Shard {
     void flush_if_gathered();
     void arm_timer();
     void on_timer();
+    void expire_tokens();
     void finish_some(std::vector<std::uint64_t> numbers);
     std::vector<Connection*> snapshot() const;
 
@@ -113,6 +117,7 @@ class Shard {
     std::uint64_t last_number_ = 0;
     std::atomic<std::uint64_t> connection_count_ = 0;
     bool timer_armed_ = false;
+    TimePoint expired_at_{};  // when tokens were last looked through
     // Behind the tables: handlers that go with it still find them.
     boost::asio::io_context io_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;

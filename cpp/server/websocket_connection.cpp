@@ -169,7 +169,8 @@ void WebsocketConnection::submit_token(std::string token) {
                  number = number()](std::optional<Identity> identity) {
         mailbox->post([&shard, number, identity] { shard.answer_token(number, identity); });
     };
-    shard_.services().token_lane.push(TokenCheck(std::move(token), std::move(done)));
+    shard_.services().token_lane.push(
+        TokenCheck(std::move(token), shard_.services().revocations, std::move(done)));
 }
 
 void WebsocketConnection::answer_walker(std::string_view reply, std::optional<ReplyError> error) {

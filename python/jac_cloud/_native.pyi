@@ -103,8 +103,14 @@ class TokenCheck:
     def token(self) -> str:
         """Without the word bearer."""
 
-    def accept(self, root_hex: str) -> None:
-        """It is valid, and its user's root is this. Raises ValueError for malformed digits."""
+    def accept(
+        self, root_hex: str, user_id: str, token_id: str, epoch: int, expires_at: int
+    ) -> None:
+        """It is valid, and its user's root is this. Raises ValueError for malformed digits.
+
+        The connection is closed (4401) at `expires_at`, in Unix seconds, or when `Server.revoke`
+        covers the token.
+        """
 
     def reject(self) -> None: ...
 
@@ -191,6 +197,15 @@ class Server:
 
     def take_http(self) -> list[tuple[int, HttpExchange]]:
         """What has happened to exchanges, as HTTP_* kinds; never blocks."""
+
+    def revoke(
+        self, user_id: str, number: int, token_id: str | None = None, spared: str | None = None
+    ) -> None:
+        """Closes the connections of revoked tokens (4401), and those being opened with one.
+
+        The token `token_id` of the user; without it all of an epoch before `number`, save the one
+        with the id `spared`. Token checks that begin from now on must refuse them.
+        """
 
     def drain(self) -> None:
         """Answer new connections 503 and take no new events; what runs goes on."""

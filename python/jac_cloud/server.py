@@ -23,6 +23,7 @@ from jac_cloud.meters import RequestMeters
 from jac_cloud.metrics import Metrics
 from jac_cloud.readiness import Readiness
 from jac_cloud.rest import Operating, Pools, create_app
+from jac_cloud.revocation_watcher import RevocationWatcher
 from jac_cloud.runtime import Interpreter
 from jac_cloud.setting_sources import load
 from jac_cloud.settings import Settings
@@ -176,6 +177,7 @@ class _Parts:
         )
         self.logs = NativeLogs(self.native)
         self.checker = TokenChecker(self.native, identities)
+        self.revoker = RevocationWatcher(self.native, self.users.revocations)
         self.dispatcher = Dispatcher(
             self.native,
             self.interpreter,
@@ -200,6 +202,8 @@ class _Parts:
         )
         self.bridge = AsgiBridge(self.native, application, root_path=settings.root_path)
         self.logs.start()
+        self.revoker.start()
+        undo.callback(lambda: self.revoker.stop(_JOIN_SECONDS))
         self.checker.start()
         self.dispatcher.start()
         undo.callback(lambda: self.dispatcher.stop(self._deadline))

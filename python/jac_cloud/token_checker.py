@@ -7,7 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from jac_cloud._native import Server as NativeServer
 from jac_cloud.auth import InvalidToken
-from jac_cloud.identity import Identities
+from jac_cloud.identity import Identities, Identity
 
 _LOGGER = logging.getLogger(f"{__package__}.tokens")
 
@@ -33,15 +33,22 @@ class TokenChecker:
 
     def _work(self) -> None:
         while (check := self._native.take_token_check()) is not None:
-            root_hex = self._root_of(check.token)
-            if root_hex is None:
+            identity = self._identity_of(check.token)
+            if identity is None:
                 check.reject()
             else:
-                check.accept(root_hex)
+                claims = identity.claims
+                check.accept(
+                    identity.user.root_hex,
+                    claims.user_id,
+                    claims.token_id,
+                    claims.epoch,
+                    claims.expires_at,
+                )
 
-    def _root_of(self, token: str) -> str | None:
+    def _identity_of(self, token: str) -> Identity | None:
         try:
-            return self._identities.of(token).user.root_hex
+            return self._identities.of(token)
         except InvalidToken:
             return None
         except SQLAlchemyError:

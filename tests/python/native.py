@@ -34,7 +34,7 @@ def running(
         roots = {"alice": ALICE, "bob": BOB}
         while (asked := server.take_token_check()) is not None:
             if root := roots.get(asked.token):
-                asked.accept(root)
+                asked.accept(root, user_id=asked.token, token_id="1", epoch=0, expires_at=1 << 40)
             else:
                 asked.reject()
 

@@ -37,7 +37,7 @@ class Dispatching:
 
     def _accept_tokens(self) -> None:
         while (check := self.server.take_token_check()) is not None:
-            check.accept(check.token)
+            check.accept(check.token, "user", "1", 0, 1 << 40)
 
     def stop(self) -> bool:
         gate.open()

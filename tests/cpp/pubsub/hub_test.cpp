@@ -38,6 +38,8 @@ class Member : public Subscriber {
         for (const auto& frame : read_server_frames(bytes)) received.push_back(frame.payload);
     }
 
+    void lose_identity() override {}
+
     using Subscriber::joined;
     using Subscriber::overflowed;
 

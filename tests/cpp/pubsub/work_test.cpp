@@ -87,14 +87,14 @@ TEST(TokenCheck, IsAnsweredOnceAndRefusedWhenItIsDropped) {
     const auto done = [&answers](std::optional<Identity> identity) { answers.push_back(identity); };
     const Identity user{{0, 5}, true};
     {
-        TokenCheck check("token", done);
+        TokenCheck check("token", 0, done);
         EXPECT_EQ(check.token(), "token");
         check.answer(user);
         check.answer(std::nullopt);
     }
     EXPECT_EQ(answers, (std::vector<std::optional<Identity>>{user}));
     {
-        TokenCheck check("token", done);
+        TokenCheck check("token", 0, done);
         const TokenCheck moved(std::move(check));
     }
     EXPECT_EQ(answers, (std::vector<std::optional<Identity>>{user, std::nullopt}));
