@@ -272,6 +272,10 @@ class _Request:
     def _scope(self) -> Scope:
         exchange = self.exchange
         raw_path, _, query = exchange.target.partition(b"?")
+        # As ASGI has it, the path holds what a proxy has taken off; some proxies leave it there.
+        root = self.bridge.root_path.encode()
+        if root and not raw_path.startswith(root + b"/"):
+            raw_path = root + raw_path
         path = raw_path.decode("ascii")
         return {
             "type": "http",

@@ -43,8 +43,8 @@ def test_the_scope_holds_everything_that_asgi_names() -> None:
         "http_version": "1.1",
         "method": "GET",
         "scheme": "http",
-        "path": "/café/a/b",
-        "raw_path": b"/caf%C3%A9/a%2Fb",
+        "path": "/api/café/a/b",
+        "raw_path": b"/api/caf%C3%A9/a%2Fb",
         "query_string": b"q=%20x&y",
         "root_path": "/api",
         "headers": [
@@ -58,7 +58,7 @@ def test_the_scope_holds_everything_that_asgi_names() -> None:
         "state": {},
         "extensions": {},
     }
-    assert (second["method"], second["path"], second["query_string"]) == ("PATCH", "/x", b"y")
+    assert (second["method"], second["path"], second["query_string"]) == ("PATCH", "/api/x", b"y")
     assert (third["http_version"], third["query_string"]) == ("1.0", b"")
 
 

@@ -98,6 +98,7 @@ def login(server: ServerProcess, forwarded_for: str) -> int:
 def test_a_path_that_a_proxy_takes_off_is_known_to_the_application(serve: Serve) -> None:
     server = serve("rest", root_path="/chat")
     with server.http() as http:
-        assert http.post("/walker/greet").json()["reports"] == ["hello you"]
+        for path in ("/walker/greet", "/chat/walker/greet"):
+            assert http.post(path).json()["reports"] == ["hello you"]
         document = http.get("/openapi.json").json()
     assert document["servers"][0]["url"] == "/chat"

@@ -204,3 +204,24 @@ def test_it_can_be_switched_off_and_ids_are_still_answered(serve: Serve) -> None
     assert answer.headers["x-request-id"] == "quiet"
     server.stop()
     assert "quiet" not in server.log()
+
+
+async def test_walkers_over_websocket_have_lines_of_their_own_where_they_are_asked_for(
+    serve: Serve,
+) -> None:
+    server = serve("operating", log_format="json", request_log="all")
+    async with await server.websocket() as client:
+        context = {"name": "staple-in-context"}
+        event = {"type": "walker", "walker": "greet", "response": True, "context": context}
+        assert (await client.ask(event))["status"] == 200
+        await client.ask({"type": "walker", "walker": "fail"})
+    server.stop()
+    entries = [json.loads(line) for line in server.log().splitlines() if line.startswith("{")]
+    events = [entry for entry in entries if entry["event"] == "event"]
+    public = "n::000000000000000000000001"
+    assert [(entry["walker"], entry["result"], entry["root"]) for entry in events] == [
+        ("greet", "ok", public),
+        ("fail", "walker_failed", public),
+    ]
+    assert all(entry["ms"] > 0 for entry in events)
+    assert "staple" not in server.log()
