@@ -4,12 +4,22 @@ import sqlite3
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    TimeoutError,  # noqa: A004 - its name there
+)
 
 from jac_cloud.errors import ConfigError
 from jac_cloud.migrations import NewerVersion, bring_forward
 
+# What the database raises while it is down, locked by somebody else or has no connection left.
+UNREACHABLE = (OperationalError, InterfaceError, TimeoutError)
+
 _BUSY_TIMEOUT_MS = 5000
+_POOL_TIMEOUT_SECONDS = 5
 
 
 def open_database(url: str) -> Engine:
@@ -22,7 +32,9 @@ def open_database(url: str) -> Engine:
     try:
         # Parameters stay out of errors, and so out of the log: hashes are among them. A connection
         # that the database has closed meanwhile (it was restarted) is replaced before it is used.
-        engine = create_engine(url, hide_parameters=True, pool_pre_ping=True)
+        engine = create_engine(
+            url, hide_parameters=True, pool_pre_ping=True, pool_timeout=_POOL_TIMEOUT_SECONDS
+        )
     except (ArgumentError, ImportError) as error:
         # The URL may hold a password, so it is not repeated.
         raise ConfigError(f"database_url: {type(error).__name__}: not a usable URL") from None

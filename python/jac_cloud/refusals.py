@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from jac_cloud import errors
 from jac_cloud.asgi import ClientDisconnected
 from jac_cloud.auth import InvalidToken
+from jac_cloud.database import UNREACHABLE
 
 _LOGGER = logging.getLogger(f"{__package__}.rest")
 _ASK_FOR_TOKEN = {"WWW-Authenticate": "Bearer"}
@@ -70,7 +71,7 @@ def install(app: FastAPI, *, debug: bool) -> None:
     def refuse(_request: Request, error: Exception) -> JSONResponse:
         return _refusal_of(error, debug).response()
 
-    for kind in (Refusal, InvalidToken, errors.WalkerError, HTTPException):
+    for kind in (Refusal, InvalidToken, errors.WalkerError, HTTPException, *UNREACHABLE):
         app.add_exception_handler(kind, refuse)
     app.add_middleware(_LastResort)
 
@@ -109,6 +110,10 @@ def _refusal_of(error: Exception, debug: bool) -> Refusal:
         case errors.WalkerFailed():
             sentence = error.message if debug else str(error)
             return Refusal(500, "walker_failed", sentence, ref=error.ref)
+        case _ if isinstance(error, UNREACHABLE):
+            _LOGGER.error("the users cannot be reached", exc_info=error)
+            sentence = "The users cannot be reached, try again later"
+            return Refusal(503, "unavailable", sentence, {"Retry-After": "1"})
         case HTTPException():
             code = _ROUTING_CODES.get(error.status_code, "bad_request")
             return Refusal(error.status_code, code, str(error.detail), error.headers)

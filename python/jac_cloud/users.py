@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, and_, delete, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from jac_cloud.auth import Claims
-from jac_cloud.database import open_database
+from jac_cloud.database import UNREACHABLE, open_database
 from jac_cloud.emails import InvalidEmail, normalized_email
 from jac_cloud.errors import CloudError
 from jac_cloud.passwords import Passwords

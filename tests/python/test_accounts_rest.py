@@ -2,9 +2,11 @@
 
 import os
 import re
+import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import httpx
@@ -279,6 +281,22 @@ def test_an_account_deleted_twice_at_once_is_deleted_once(
     # A later one finds the token taken back, or the user gone.
     assert statuses <= {204, 401, 403}
     assert login(http, "twice@example.com").status_code == 401
+
+
+def test_users_that_cannot_be_reached_for_now_are_said_to_be_so(
+    server: ServerProcess, http: httpx.Client
+) -> None:
+    token = server.register("patient@example.com")
+    database = server.app.parent / ".jac" / "data" / "users.db"
+    with closing(sqlite3.connect(database, isolation_level=None)) as another:
+        another.execute("BEGIN IMMEDIATE")
+        refused = logout(http, token)
+        assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
+        assert int(refused.headers["retry-after"]) > 0
+        # Who only reads does not notice.
+        assert counts(http, token)
+        another.execute("ROLLBACK")
+    assert logout(http, token).status_code == 204
 
 
 def test_tokens_outlive_the_change_of_the_secret_for_as_long_as_the_former_is_set(

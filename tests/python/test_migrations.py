@@ -174,6 +174,18 @@ def test_connections_that_the_database_has_closed_are_replaced(
     assert users.all() == []
     postgresql.drop_connections()
     assert users.all() == []
+    assert users.reachable()
+    users.close()
+
+
+def test_a_database_that_is_gone_is_not_reachable(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    users = Users(f"sqlite:///{folder}/users.db", Passwords())
+    assert users.reachable()
+    users.engine.dispose()
+    folder.rename(tmp_path / "elsewhere")
+    assert not users.reachable()
     users.close()
 
 
