@@ -82,7 +82,7 @@ class Tokens:
     def issue(self, user_id: str, epoch: int = 0) -> str:
         """A new token for the user, valid from now on for the lifetime.
 
-        `epoch` is the number of the last revocation that it is to outlive (`users.User.epoch`).
+        `epoch` is the number of the last revocation that it is to outlive (`User.epoch`).
         """
         now = int(self._clock())
         claims = {

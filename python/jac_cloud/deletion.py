@@ -3,7 +3,8 @@
 import logging
 
 from jac_cloud.runtime import Interpreter
-from jac_cloud.users import State, User, Users
+from jac_cloud.user_rows import State, User
+from jac_cloud.users import Users
 
 _LOGGER = logging.getLogger(f"{__package__}.users")
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jac_cloud.auth import Claims, InvalidToken, Tokens, read_bearer
-from jac_cloud.users import User, Users
+from jac_cloud.user_rows import User
+from jac_cloud.users import Users
 
 
 @dataclass(frozen=True, slots=True)

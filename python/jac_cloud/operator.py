@@ -18,7 +18,7 @@ from jac_cloud.errors import CloudError
 from jac_cloud.passwords import PASSWORD_BYTES_MAX, checked_password
 from jac_cloud.runtime import Interpreter
 from jac_cloud.setting_sources import load
-from jac_cloud.users import State, User
+from jac_cloud.user_rows import State, User
 
 
 class OperatorError(CloudError):

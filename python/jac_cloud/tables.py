@@ -28,7 +28,7 @@ class Base(DeclarativeBase):
 
 
 class UserRow(Base):
-    """A user. `state` is one of `users.State`."""
+    """A user. `state` is one of `user_rows.State`."""
 
     __tablename__ = "users"
 

@@ -27,7 +27,8 @@ from jac_cloud.user_bodies import (
     described,
     json_object,
 )
-from jac_cloud.users import EmailTaken, NoSuchUser, User, Users
+from jac_cloud.user_rows import User
+from jac_cloud.users import EmailTaken, NoSuchUser, Users
 
 
 class Message(BaseModel):

@@ -2,22 +2,27 @@
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, and_, delete, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    delete,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from jac_cloud.auth import Claims
-from jac_cloud.database import UNREACHABLE, open_database
+from jac_cloud.database import open_database
 from jac_cloud.emails import InvalidEmail, normalized_email
 from jac_cloud.errors import CloudError
 from jac_cloud.passwords import Passwords
-from jac_cloud.revocations import Revocation, Revocations, epoch_of, revocation_of
-from jac_cloud.tables import RevocationRow, UserRow
+from jac_cloud.revocations import Revocations
+from jac_cloud.tables import UserRow
+from jac_cloud.user_rows import BY_EMAIL, BY_ID, State, User, read_user, user_of
 
 
 class EmailTaken(CloudError):
@@ -32,38 +37,6 @@ class NoSuchUser(CloudError):
 
     def __init__(self) -> None:
         super().__init__("there is no such user")
-
-
-class State(StrEnum):
-    """What a user may do: anything, nothing until enabled again, nothing until it is gone."""
-
-    ACTIVE = "active"
-    DISABLED = "disabled"
-    DELETED = "deleted"
-
-
-@dataclass(frozen=True)
-class User:
-    """A registered user. `id` is 24 hex digits; `root_hex` 32, the value of the root's UUID.
-
-    `epoch` is what a token for the user is issued with, to outlive the revocations until now.
-    """
-
-    id: str
-    email: str
-    root_hex: str
-    created_at: datetime
-    state: State
-    epoch: int = 0
-
-
-@dataclass(frozen=True)
-class _Found:
-    """A user, the hash of the password, and the revocations that may cover the token asked for."""
-
-    user: User
-    password_hash: str
-    revocations: list[Revocation]
 
 
 class Users:
@@ -99,7 +72,7 @@ class Users:
             created_at=datetime.now(UTC),
             state=State.ACTIVE.value,
         )
-        user = _user(row)
+        user = user_of(row)
         try:
             with self._session.begin() as session:
                 session.add(row)
@@ -116,7 +89,7 @@ class Users:
             address = normalized_email(email)
         except InvalidEmail:
             address = ""
-        found = self._read(UserRow.email == address)
+        found = read_user(self.engine, BY_EMAIL, address)
         matches = self._passwords.matches(found.password_hash if found else None, password)
         if found is None or not matches or found.user.state is not State.ACTIVE:
             return None
@@ -126,14 +99,14 @@ class Users:
         """Whose the token with these claims is. None if it has been revoked, or the user has been
         disabled or is gone.
         """
-        found = self._read(UserRow.id == claims.user_id, claims.token_id)
+        found = read_user(self.engine, BY_ID, claims.user_id, claims.token_id)
         if found is None or found.user.state is not State.ACTIVE:
             return None
         return None if any(one.covers(claims) for one in found.revocations) else found.user
 
     def find(self, email: str) -> User:
         """The user of this address, whatever its state. NoSuchUser, InvalidEmail."""
-        found = self._read(UserRow.email == normalized_email(email))
+        found = read_user(self.engine, BY_EMAIL, normalized_email(email))
         if found is None:
             raise NoSuchUser
         return found.user
@@ -142,7 +115,7 @@ class Users:
         """All users, the oldest first."""
         with self._session() as session:
             order = (UserRow.created_at, UserRow.id)
-            return [_user(row) for row in session.scalars(select(UserRow).order_by(*order))]
+            return [user_of(row) for row in session.scalars(select(UserRow).order_by(*order))]
 
     def logout(self, claims: Claims) -> None:
         """Takes back the token with these claims."""
@@ -154,7 +127,7 @@ class Users:
 
         False, and nothing changed, if `old` is not the password.
         """
-        found = self._read(UserRow.id == claims.user_id)
+        found = read_user(self.engine, BY_ID, claims.user_id)
         if found is None or not self._passwords.matches(found.password_hash, old):
             return False
         # Of two changes at once one is too late: the password is not what it was compared with.
@@ -181,14 +154,14 @@ class Users:
 
     def check_password(self, user: User, password: str) -> bool:
         """Whether this is the user's password."""
-        found = self._read(UserRow.id == user.id)
+        found = read_user(self.engine, BY_ID, user.id)
         return found is not None and self._passwords.matches(found.password_hash, password)
 
     def half_deleted(self) -> list[User]:
         """The users whose deletion was begun and not ended."""
         with self._session() as session:
             rows = session.scalars(select(UserRow).where(UserRow.state == State.DELETED.value))
-            return [_user(row) for row in rows]
+            return [user_of(row) for row in rows]
 
     def forget(self, user: User) -> None:
         """Removes a deleted user's row; the address may be registered again."""
@@ -220,24 +193,6 @@ class Users:
             revoking.all_of(user_id, spared)
         return True
 
-    def _read(self, which: ColumnElement[bool], token_id: str | None = None) -> _Found | None:
-        relevant: ColumnElement[bool] = RevocationRow.token_id.is_(None)
-        if token_id is not None:
-            relevant = or_(relevant, RevocationRow.token_id == token_id)
-        query = (
-            select(UserRow, RevocationRow)
-            .outerjoin(RevocationRow, and_(RevocationRow.user_id == UserRow.id, relevant))
-            .where(which)
-        )
-        with self._session() as session:
-            rows = session.execute(query).all()
-        if not rows:
-            return None
-        row: UserRow = rows[0][0]
-        joined: list[RevocationRow | None] = [revocation for _, revocation in rows]
-        revocations = [revocation_of(revocation) for revocation in joined if revocation]
-        return _Found(_user(row, epoch_of(revocations)), row.password_hash, revocations)
-
 
 def _update(
     session: Session, user_id: str, *conditions: ColumnElement[bool], **values: str
@@ -248,7 +203,3 @@ def _update(
         .values(**values)
     )
     return cast(CursorResult[Any], changed).rowcount == 1
-
-
-def _user(row: UserRow, epoch: int = 0) -> User:
-    return User(row.id, row.email, row.root_hex, row.created_at, State(row.state), epoch)

@@ -14,7 +14,8 @@ from in_process import App, loaded, loaded_text
 from jac_cloud import deletion
 from jac_cloud.errors import Forbidden
 from jac_cloud.passwords import Passwords
-from jac_cloud.users import State, Users
+from jac_cloud.user_rows import State
+from jac_cloud.users import Users
 
 SHARING = """
 import from gates { gate }

@@ -11,11 +11,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, create_engine, inspect, text
 
-from jac_cloud.database import open_database
+from jac_cloud.database import UNREACHABLE, open_database
 from jac_cloud.errors import ConfigError
 from jac_cloud.passwords import Passwords
 from jac_cloud.tables import Base
-from jac_cloud.users import EmailTaken, State, Users
+from jac_cloud.user_rows import State
+from jac_cloud.users import EmailTaken, Users
 from postgresql import Postgresql
 from support import ServerProcess, copy_app, scaled
 
@@ -173,19 +174,19 @@ def test_connections_that_the_database_has_closed_are_replaced(
     users = Users(postgresql.new_database(), Passwords())
     assert users.all() == []
     postgresql.drop_connections()
-    assert users.all() == []
-    assert users.reachable()
+    users.check()
     users.close()
 
 
-def test_a_database_that_is_gone_is_not_reachable(tmp_path: Path) -> None:
+def test_a_database_that_is_gone_is_not_to_be_reached(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
     users = Users(f"sqlite:///{folder}/users.db", Passwords())
-    assert users.reachable()
+    users.check()
     users.engine.dispose()
     folder.rename(tmp_path / "elsewhere")
-    assert not users.reachable()
+    with pytest.raises(UNREACHABLE):
+        users.check()
     users.close()
 
 

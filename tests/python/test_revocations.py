@@ -13,7 +13,8 @@ from jac_cloud.auth import Claims, InvalidToken, Tokens
 from jac_cloud.identity import Identities
 from jac_cloud.passwords import Passwords
 from jac_cloud.revocations import Revocation
-from jac_cloud.users import NoSuchUser, State, User, Users
+from jac_cloud.user_rows import State, User
+from jac_cloud.users import NoSuchUser, Users
 
 SECRET = b"5e1f0cfa4b7d4c0c9a3f0e2d1b8a7c6d"
 PASSWORD = "correct horse"
