@@ -23,9 +23,9 @@ struct Services {
     LogSink log;
     Lane<WalkerJob> walker_lane;
     Lane<TokenCheck> token_lane;
-    std::shared_ptr<HttpQueue> http;      // requests for the application
-    std::shared_ptr<LocalBroker> broker;  // for others too, who may outlive the server
-    std::atomic<bool> draining = false;   // new connections are answered 503
+    std::shared_ptr<HttpQueue> http;             // requests for the application
+    std::shared_ptr<LocalBroker> broker;         // for others too, who may outlive the server
+    std::atomic<bool> draining = false;          // new connections are answered 503
     std::atomic<std::uint64_t> revocations = 0;  // there have been
 };
 
