@@ -28,8 +28,9 @@ class TokenChecker:
         self._thread.start()
 
     def join(self, timeout: float) -> None:
-        """Waits up to `timeout` seconds for the thread to end."""
-        self._thread.join(timeout)
+        """Waits up to `timeout` seconds for the thread to end, if it was started."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
 
     def _work(self) -> None:
         while (check := self._native.take_token_check()) is not None:
