@@ -1,11 +1,8 @@
 """Live connections whose token ends: closed with 4401, within seconds, and no others."""
 
-import json
 import subprocess
-from collections.abc import Awaitable, Callable
 from typing import Any
 
-import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 
