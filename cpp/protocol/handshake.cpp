@@ -1,7 +1,6 @@
 #include "protocol/handshake.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 
 #include "protocol/sha1.hpp"
@@ -122,13 +121,31 @@ std::optional<Refusal> check_upgrade(const UpgradeRequest& request) {
     return std::nullopt;
 }
 
+bool is_of_this_machine(std::string_view forwarded_for) {
+    auto last = trim(forwarded_for.substr(forwarded_for.rfind(',') + 1));
+    constexpr std::string_view mapped = "::ffff:";
+    if (last.starts_with(mapped)) last.remove_prefix(mapped.size());
+    return last.starts_with("127.") || last == "::1";
+}
+
+// By a proxy, for somebody elsewhere. A page cannot add these fields, nor keep a proxy from adding
+// them. Development servers add them too, for this machine.
+bool handed_on(const UpgradeRequest& request) {
+    const auto tells = [&](std::string_view name) { return !values_of(request, name).empty(); };
+    const auto tells_of_others = [&](std::string_view name) {
+        return !std::ranges::all_of(values_of(request, name), is_of_this_machine);
+    };
+    return tells("Forwarded") || tells("Via") || tells_of_others("X-Forwarded-For") ||
+           tells_of_others("X-Real-IP");
+}
+
 std::optional<Refusal> check_origin(const UpgradeRequest& request,
                                     std::span<const std::string> allowed_origins) {
     const auto origins = values_of(request, "Origin");
     if (origins.empty()) return std::nullopt;
     const auto hosts = values_of(request, "Host");
     if (origins.size() == 1 && hosts.size() == 1 &&
-        origin_allowed(origins.front(), hosts.front(), allowed_origins)) {
+        origin_allowed(origins.front(), hosts.front(), allowed_origins, handed_on(request))) {
         return std::nullopt;
     }
     return Refusal{403, "origin_not_allowed", "Pages of this origin may not connect!"};

@@ -57,9 +57,10 @@ std::string handshake_response(const AcceptedUpgrade& upgrade);
 std::string websocket_accept_key(std::string_view key);
 
 // Whether a page of `origin` may connect to the server that the client called `host` (the field
-// Host, with its port if any).
+// Host, with its port if any). A loopback host in a request that came `through_proxy` is the
+// proxy's word for this server: no page is of it.
 bool origin_allowed(std::string_view origin, std::string_view host,
-                    std::span<const std::string> allowed_origins);
+                    std::span<const std::string> allowed_origins, bool through_proxy = false);
 
 // Whether `text` is a host as the field Host carries it: a name or an address (IPv6 in brackets),
 // then perhaps a colon and a port.

@@ -118,14 +118,15 @@ bool is_host(std::string_view text) {
 }
 
 bool origin_allowed(std::string_view origin_text, std::string_view host_text,
-                    std::span<const std::string> allowed_origins) {
+                    std::span<const std::string> allowed_origins, bool through_proxy) {
     const auto origin = parse_origin(origin_text);
     if (listed(origin_text, origin, allowed_origins)) return true;
     const auto host = parse_authority(host_text);
     if (!origin || !host) return false;
     if (origin->scheme != "http" && origin->scheme != "https") return false;
     const auto& page = origin->authority.host;
-    return page == host->host || (is_loopback(page) && is_loopback(host->host));
+    if (is_loopback(host->host)) return is_loopback(page) && !through_proxy;
+    return page == host->host;
 }
 
 }  // namespace jac::cloud

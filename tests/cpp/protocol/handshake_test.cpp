@@ -232,6 +232,23 @@ TEST(Origin, OfLoopbackIsAllowedToALoopbackHost) {
     }
 }
 
+TEST(Origin, OfLoopbackIsRefusedWhereAProxyCallsThisServerByALoopbackName) {
+    EXPECT_FALSE(origin_allowed("http://localhost:3000", "127.0.0.1:8000", {}, true));
+    EXPECT_FALSE(origin_allowed("http://127.0.0.1:3000", "127.0.0.1:8000", {}, true));
+    EXPECT_TRUE(origin_allowed("https://chat.example", "chat.example", {}, true));
+    const std::vector<std::string> listed{"http://localhost:3000"};
+    EXPECT_TRUE(origin_allowed("http://localhost:3000", "127.0.0.1:8000", listed, true));
+    auto fields = with(without(browser_fields(), "Host"), "Host", "127.0.0.1:8000");
+    fields = with(fields, "Origin", "http://localhost:3000");
+    EXPECT_EQ(status(judge(fields)), 101U);
+    for (const auto* name : {"X-Forwarded-For", "x-real-ip", "Via", "Forwarded"}) {
+        EXPECT_EQ(status(judge(with(fields, name, "127.0.0.1, 203.0.113.7"))), 403U) << name;
+    }
+    for (const auto* address : {"127.0.0.1", "6.6.6.6, ::1", "::ffff:127.0.0.1"}) {
+        EXPECT_EQ(status(judge(with(fields, "X-Forwarded-For", address))), 101U) << address;
+    }
+}
+
 TEST(Origin, OfStrangersIsRefused) {
     for (const auto* origin : {"http://evil.example",
                                "http://chat.example.evil.org",
