@@ -71,6 +71,7 @@ class Metrics(Collector):
             "slow_consumer": "slow_consumers",
             "not_responding": "not_responding",
             "rate_limited": "rate_limited",
+            "token_lost": "identities_lost",
         }
         yield _counters(
             "sessions_closed",

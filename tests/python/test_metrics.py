@@ -159,6 +159,18 @@ async def test_a_slow_consumer_shows_in_its_outbox_and_when_it_is_closed(
     await comes_true(lambda: Figures(server)("outbox_bytes") == 0)
 
 
+async def test_a_connection_that_loses_its_token_is_counted(server: ServerProcess) -> None:
+    before = Figures(server)
+    token = server.register("ada@example.com")
+    async with await server.websocket(token=token) as client:
+        with server.http() as http:
+            headers = {"Authorization": f"Bearer {token}"}
+            http.post("/user/logout", headers=headers).raise_for_status()
+        await client.socket.wait_closed()
+        assert client.socket.close_code == 4401
+    await risen(server, before, 1, "sessions_closed_total", reason="token_lost")
+
+
 async def test_calls_of_walkers_are_timed_over_either_transport(server: ServerProcess) -> None:
     before = Figures(server)
     async with await server.websocket() as client:
