@@ -47,7 +47,8 @@ def answer(
     if status is not None:
         context.status = checked_status(status)
     for name, value in (headers or {}).items():
-        context.headers[name] = _checked_header(name, value)
+        value = _checked_header(name, value)
+        context.headers[name.lower()] = value
     if body is not MISSING:
         context.custom = body
 

@@ -128,8 +128,7 @@ def _response(result: Result) -> Response:
     if result.status in _WITHOUT_CONTENT:
         return Response(None, result.status, headers)
     if result.content is not None:
-        named = any(name.lower() == "content-type" for name in headers)
-        kind = None if named else "application/octet-stream"
+        kind = None if "content-type" in headers else "application/octet-stream"
         return Response(result.content, result.status, headers, kind)
     if result.body is not None:
         return Response(result.body, result.status, headers, media_type=_JSON)
