@@ -68,8 +68,11 @@ def install(app: FastAPI, *, debug: bool) -> None:
     `debug` adds what a failed walker raised.
     """
 
-    def refuse(_request: Request, error: Exception) -> JSONResponse:
-        return _refusal_of(error, debug).response()
+    def refuse(request: Request, error: Exception) -> JSONResponse:
+        refusal = _refusal_of(error, debug)
+        # So that the request's line in the log leads to the failure's.
+        request.state.ref = refusal.body.get("ref")
+        return refusal.response()
 
     for kind in (Refusal, InvalidToken, errors.WalkerError, HTTPException, *UNREACHABLE):
         app.add_exception_handler(kind, refuse)
@@ -145,6 +148,7 @@ class _LastResort:
             if scope["type"] != "http":
                 raise
             refusal = _failure(error, method=scope["method"])
+            scope.setdefault("state", {})["ref"] = refusal.body["ref"]
             # Half an answer cannot be taken back: the bridge drops the connection.
             if started:
                 raise

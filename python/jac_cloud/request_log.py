@@ -33,8 +33,8 @@ class RequestLog:
     """ASGI layer. `meters` count each request; `log` writes a line for each, of those that only
     watch the server for debugging alone.
 
-    `request.state.request_id` is set for the application, which may set `root` there, the 32 hex
-    digits of the user's.
+    `request.state.request_id` is set for the application, which may set there `root`, the 32 hex
+    digits of the user's, and `ref`, which finds a failure in the log.
     """
 
     def __init__(self, app: ASGIApp, meters: RequestMeters, *, log: bool) -> None:
@@ -101,6 +101,8 @@ class RequestLog:
             fields["walker"] = found.spec.name
         if root := state.get("root"):
             fields["root"] = format_node_id(root)
+        if ref := state.get("ref"):
+            fields["ref"] = ref
         fields["ms"] = round(seconds * 1000, 3)
         _LOGGER.log(level, "request", extra={"fields": fields})
 

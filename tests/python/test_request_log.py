@@ -113,7 +113,9 @@ def test_refusals_and_failures_have_their_id_and_line_too(server: ServerProcess)
                 headers["Authorization"] = f"Bearer {token}"
             answer = http.post(path, json={"text": "x"}, headers=headers)
             assert (answer.status_code, answer.headers["x-request-id"]) == (status, request_id)
-            assert logged(server, request_id)["status"] == status
+            entry = logged(server, request_id)
+            assert (entry["status"], entry.get("ref")) == (status, answer.json().get("ref"))
+            assert ("ref" in entry) == (status == 500)
 
 
 def test_no_token_password_query_or_body_is_ever_written(server: ServerProcess) -> None:
