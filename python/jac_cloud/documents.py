@@ -2,7 +2,7 @@
 `/openapi.json`, `/asyncapi.json`, `/docs`, `/redoc` and `/console`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,12 +47,20 @@ _HEADERS: Final = {
 }
 
 
-def document_routes(info: AppInfo, walkers: Iterable[WalkerSpec], settings: Settings) -> APIRouter:
-    """`/asyncapi.json` and the pages, as far as the settings want them."""
+def document_routes(
+    openapi: Callable[[], dict[str, Any]],
+    info: AppInfo,
+    walkers: Iterable[WalkerSpec],
+    settings: Settings,
+) -> APIRouter:
+    """The documents and the pages, as far as the settings want them. `openapi` makes the one of
+    HTTP, or gives it again.
+    """
     router = APIRouter(include_in_schema=False)
     has_documents = settings.documents == "on"
     has_console = settings.console == "on" or (settings.console == "auto" and settings.debug)
     if has_documents:
+        _add_openapi(router, openapi)
         _add_page(router, "docs")
         _add_page(router, "redoc", _REDOC_POLICY)
     if has_console:
@@ -60,6 +68,15 @@ def document_routes(info: AppInfo, walkers: Iterable[WalkerSpec], settings: Sett
     if has_documents or has_console:
         _add_asyncapi(router, asyncapi_document(info, walkers))
     return router
+
+
+def _add_openapi(router: APIRouter, openapi: Callable[[], dict[str, Any]]) -> None:
+    # On a thread, not as FastAPI's own on the loop: to describe many walkers takes a while.
+    @router.api_route("/openapi.json", methods=_READ)
+    def answer(request: Request) -> JSONResponse:
+        root_path = request.scope.get("root_path", "")
+        servers = {"servers": [{"url": root_path}]} if root_path else {}
+        return JSONResponse(openapi() | servers)
 
 
 def _add_asyncapi(router: APIRouter, document: dict[str, Any]) -> None:

@@ -66,7 +66,7 @@ def create_app(
         title=info.title,
         version=info.version,
         description=info.description,
-        openapi_url="/openapi.json" if settings.documents == "on" else None,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -85,7 +85,7 @@ def create_app(
     app.router.routes += walker_routes(interpreter, walkers, who, settings, pools.walkers)
     app.include_router(user_routes(interpreter, users, tokens, identities, settings, pools.hashes))
     app.include_router(operating_routes(settings, operating.metrics, operating.readiness))
-    app.include_router(document_routes(info, walkers.values(), settings))
+    app.include_router(document_routes(app.openapi, info, walkers.values(), settings))
     if static is not None:
         # As the router's default and not mounted: a mount would hide the 405 of the routes.
         app.router.default = _Static(directory=static, html=True)

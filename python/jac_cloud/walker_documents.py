@@ -12,8 +12,10 @@ from typing import Annotated, Any
 
 from fastapi import Body, File, Form, Path, Query, UploadFile
 from fastapi.openapi.constants import METHODS_WITH_BODY
+from fastapi.utils import deep_dict_update
 from pydantic import BaseModel, Field
 
+from jac_cloud import event_stream
 from jac_cloud.input_types import json_default
 from jac_cloud.inputs import FileField
 from jac_cloud.openapi import USER_OPTIONAL, USER_REQUIRED, problems
@@ -48,7 +50,7 @@ def describe(
         "description": spec.description or spec.docstring,
         "response_description": spec.response_description,
         "response_model": Answer if spec.response_model is None else spec.response_model,
-        "responses": refusals | dict(spec.responses or {}),
+        "responses": refusals | _as_events(spec, method) | dict(spec.responses or {}),
         "status_code": spec.status_code,
         "deprecated": spec.deprecated,
         "include_in_schema": spec.include_in_schema,
@@ -57,6 +59,16 @@ def describe(
     if spec.response_class is not None:
         described["response_class"] = spec.response_class
     return described
+
+
+def _as_events(spec: WalkerSpec, method: str) -> dict[int | str, Any]:
+    """That the reports can be had while it runs."""
+    if method == "head" or spec.response_class is not None:
+        return {}
+    report = 'event: report\ndata: "a report"\n\n'
+    example = report + 'event: done\ndata: {"status":200}\n\n'
+    media_type = {"schema": {"type": "string"}, "example": example}
+    return {200: {"content": {event_stream.MEDIA_TYPE: media_type}}}
 
 
 def _endpoint(
@@ -173,4 +185,8 @@ def _extra(
         encoding = {name: {"contentType": "application/json"} for name in written}
         body = extra.setdefault("requestBody", {})
         body["content"] = {"multipart/form-data": {"encoding": encoding}}
-    return extra | dict(spec.openapi_extra or {})
+    own = copy.deepcopy(dict(spec.openapi_extra or {}))
+    if not describes_body:
+        own.pop("requestBody", None)
+    deep_dict_update(extra, own)
+    return extra

@@ -62,7 +62,8 @@ export function field(name, schema, document, required) {
 
 /** The control that fits a schema, and how its value is read as JSON. */
 function inputFor(is, required) {
-  const unset = "default" in is ? `default: ${shown(is.default)}` : "left out";
+  const example = is.examples?.length ? `for example ${shown(is.examples[0])}` : "";
+  const unset = "default" in is ? `default: ${shown(is.default)}` : example || "left out";
   if (is.enum || is.type === "boolean") {
     const choices = (is.enum ?? [true, false]).map((value) => make("option", { value: JSON.stringify(value) }, shown(value)));
     if (is.nullable) choices.push(make("option", { value: "null" }, "null"));
@@ -70,15 +71,15 @@ function inputFor(is, required) {
     return { control, json: () => control.value || undefined, complaint: "" };
   }
   if (is.type === "string") {
-    const control = make("input", { placeholder: required ? "" : unset, spellcheck: false });
+    const control = make("input", { placeholder: required ? example : unset, spellcheck: false });
     const isEmpty = () => control.value === "" && !required;
     return { control, json: () => (isEmpty() ? undefined : JSON.stringify(control.value)), complaint: "" };
   }
   if (is.type === "integer" || is.type === "number") {
-    const control = make("input", { inputMode: is.type === "integer" ? "numeric" : "decimal", placeholder: required ? "" : unset });
+    const control = make("input", { inputMode: is.type === "integer" ? "numeric" : "decimal", placeholder: required ? example : unset });
     return { control, json: () => control.value.trim() || undefined, complaint: "is not a number" };
   }
-  const control = make("textarea", { rows: 2, placeholder: required ? "JSON" : `JSON, ${unset}`, spellcheck: false, className: "code" });
+  const control = make("textarea", { rows: 2, placeholder: required ? example || "JSON" : `JSON, ${unset}`, spellcheck: false, className: "code" });
   return { control, json: () => control.value.trim() || undefined, complaint: "is not JSON" };
 }
 
