@@ -61,3 +61,16 @@ def test_an_installed_wheel_holds_no_source_and_a_typed_interface(environment: P
     assert len([name for name in names if name.startswith("_native") and name.endswith(".so")]) == 1
     assert not [name for name in names if name.endswith((".cpp", ".hpp"))]
     assert [*(package / "migrations" / "versions").glob("v*.py")]
+
+
+@pytest.mark.timeout(900)
+def test_an_installed_wheel_has_the_pages_with_the_licences_of_others(
+    environment: Path, server: ServerProcess
+) -> None:
+    with server.http() as http:
+        for path in ("/docs", "/docs/swagger-ui-bundle.js", "/redoc/redoc.standalone.js"):
+            assert http.get(path).status_code == 200, path
+    pages = next(environment.glob("lib/python3.*/site-packages/jac_cloud/pages"))
+    for licence in ("docs/vendor/LICENSE", "docs/NOTICE", "redoc/LICENSE"):
+        assert (pages / licence).read_text(), licence
+    assert (pages / "redoc/vendor/redoc.standalone.js.LICENSE.txt").is_file()
