@@ -10,6 +10,7 @@ from typing import Any
 
 from jac_cloud._native import Server, WalkerEvent, format_node_id
 from jac_cloud.errors import Conflict, Forbidden, InvalidInput, WalkerFailed, WalkerTimeout
+from jac_cloud.logs import LeanRecord
 from jac_cloud.runtime import Caller, Deadline, Interpreter
 from jac_cloud.walker_spec import WalkerSpec
 
@@ -183,7 +184,7 @@ def _log(event: WalkerEvent, result: str, seconds: float) -> None:
         "result": result,
         "ms": round(seconds * 1000, 3),
     }
-    _EVENTS.info("event", extra={"fields": fields})
+    _EVENTS.handle(LeanRecord(_EVENTS.name, logging.INFO, "event", fields))
 
 
 def _start(target: Callable[[], None], name: str) -> threading.Thread:

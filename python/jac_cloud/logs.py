@@ -10,6 +10,7 @@ import logging
 import re
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -24,6 +25,24 @@ _SECRET_TEXT = re.compile(r"(?i:bearer) +[\w.~+/=-]+|\beyJ[\w-]*\.[\w-]+\.[\w-]*
 _HIDDEN = "[hidden]"
 _JSON = json.JSONEncoder(default=str)
 _PLAIN = re.compile(r"[^\s\"'=]+")
+
+
+_EMPTY = vars(logging.makeLogRecord({}))
+
+
+class LeanRecord(logging.LogRecord):
+    """A record that does not look for the code, thread and process it was made in: a third of the
+    price of a line. Those have the values of an empty record, for formatters that ask for them.
+    """
+
+    def __init__(self, name: str, level: int, event: str, fields: Mapping[str, object]) -> None:
+        self.__dict__.update(_EMPTY)
+        self.name = name
+        self.levelno = level
+        self.levelname = logging.getLevelName(level)
+        self.msg = event
+        self.created = time.time()
+        self.fields = fields
 
 
 class Drainable(Protocol):
@@ -127,7 +146,9 @@ def _second(seconds: int) -> str:
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
-    found = {key: value for key, value in vars(record).items() if key not in _STANDARD}
+    found = {}
+    if not isinstance(record, LeanRecord):
+        found = {key: value for key, value in vars(record).items() if key not in _STANDARD}
     found |= getattr(record, "fields", {})
     return {key: _HIDDEN if _is_secret(key) else value for key, value in found.items()}
 

@@ -14,6 +14,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jac_cloud._native import format_node_id
+from jac_cloud.logs import LeanRecord
 from jac_cloud.meters import RequestMeters
 from jac_cloud.operating_routes import METRICS, READY
 from jac_cloud.walker_routes import WalkerRoute
@@ -104,7 +105,7 @@ class RequestLog:
         if ref := state.get("ref"):
             fields["ref"] = ref
         fields["ms"] = round(seconds * 1000, 3)
-        _LOGGER.log(level, "request", extra={"fields": fields})
+        _LOGGER.handle(LeanRecord(_LOGGER.name, level, "request", fields))
 
 
 def _request_id(headers: Sequence[tuple[bytes, bytes]]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from jac_cloud.logs import JsonFormatter, NativeLogs, TextFormatter, logging_to
+from jac_cloud.logs import JsonFormatter, LeanRecord, NativeLogs, TextFormatter, logging_to
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 HOSTILE = [
@@ -63,6 +63,15 @@ def test_an_event_as_json_has_the_same_parts() -> None:
         "event": "client refused",
         "connections": 3,
     }
+
+
+def test_a_lean_record_is_written_as_any_other_and_other_formatters_can_read_it() -> None:
+    lean = LeanRecord("jac_cloud.server", logging.INFO, "event", {"reason": "too slow"})
+    made = record("event", created=lean.created, reason="too slow", levelno=logging.INFO)
+    assert text(lean) == text(made)
+    assert parsed(lean) == parsed(made)
+    other = logging.Formatter("%(asctime)s %(name)s %(process)d %(lineno)d %(message)s")
+    assert other.format(lean).endswith(" 0 event")
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
