@@ -1,12 +1,11 @@
 """Compares REST with uvicorn, and shows what REST does to an echo by WebSocket.
 
-Both servers run on core 0, the load generator on core 1, 64 connections that are kept. Each round
-goes over both servers; the figures are medians of the rounds.
+Both servers run on core 0, the load generator on core 1, with 64 connections that are kept. Each
+round goes over all servers; the figures are medians of the rounds.
 """
 
 import argparse
 import json
-import statistics
 import subprocess
 from collections import defaultdict
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from compare import BUILD, DISTURBED, PORT, busy_percent, serving, wait_until_quiet
 from summary import cell, machine, ratio, row
 
-OURS, THEIRS = "rest", "uvicorn"
+OURS, THEIRS = "rest-1", "uvicorn"
 ITEM = "/items/5?q=a"
 
 
@@ -38,6 +37,12 @@ TARGETS = {
         "`/healthz`, to the bare application", "5.0", ("--path", "/healthz"), against="bare"
     ),
     "health-route": Target("`/healthz`, to a route of FastAPI", "", ("--path", "/healthz")),
+}
+
+# The servers that an echo is measured on, beside REST at half of its highest rate.
+ECHOES = {
+    "rest-1": "8 clients, the server on one core",
+    "rest-2": "8 clients, the server on both cores, which the load generator shares",
 }
 
 Result = dict[str, float]
@@ -68,6 +73,57 @@ def echo(pid: int, seconds: float) -> "subprocess.Popen[str]":
     return start_load(pid, *options, "--dur", str(seconds), "--warm", ".5")
 
 
+class Figures:
+    """What was measured, round by round."""
+
+    def __init__(self) -> None:
+        self.rates: dict[tuple[str, str], list[float]] = defaultdict(list)
+        self.costs: dict[tuple[str, str], list[float]] = defaultdict(list)
+        self.alone: dict[str, list[float]] = defaultdict(list)
+        self.beside: dict[str, list[float]] = defaultdict(list)
+
+    def measure_requests(self, peer: str, seconds: float) -> None:
+        with serving(peer) as pid:
+            for tag, target in TARGETS.items():
+                result = http(pid, seconds, *target.options)
+                self.rates[peer, tag].append(result["msgs_s"])
+                self.costs[peer, tag].append(1e4 * result["srv_cpu"] / max(1, result["msgs_s"]))
+
+    def measure_echo(self, peer: str, seconds: float) -> None:
+        with serving(peer) as pid:
+            highest = http(pid, seconds, "--path", ITEM)["msgs_s"]
+            self.alone[peer].append(result_of(echo(pid, seconds))["p99_us"])
+            echoing = echo(pid, seconds)
+            http(pid, seconds, "--path", ITEM, "--rate", str(highest / 2))
+            self.beside[peer].append(result_of(echoing)["p99_us"])
+
+    def show(self) -> None:
+        self._table("requests a second", self.rates, 0, less_is_better=False)
+        self._table("microseconds of processor time a request", self.costs, 1, less_is_better=True)
+        print(row(["p99 of an echo by WebSocket in us", "alone", "beside REST", "ratio", "goal"]))
+        print(row(["---", *["---:"] * 4]))
+        for peer, alone in self.alone.items():
+            beside = self.beside[peer]
+            quotient = ratio(beside, alone, less_is_better=False)
+            print(row([ECHOES[peer], cell(alone), cell(beside), quotient, "2.0"]))
+
+    def _table(
+        self,
+        what: str,
+        figures: dict[tuple[str, str], list[float]],
+        digits: int,
+        less_is_better: bool,
+    ) -> None:
+        goals = [] if less_is_better else ["goal"]
+        print(row([what, "this server", "uvicorn", "ratio", *goals]))
+        print(row(["---", *["---:"] * (3 + len(goals))]))
+        for tag, target in TARGETS.items():
+            ours, theirs = figures[OURS, tag], figures[THEIRS, target.against or tag]
+            cells = [cell(ours, digits), cell(theirs, digits), ratio(ours, theirs, less_is_better)]
+            print(row([target.what, *cells, *([target.goal] if goals else [])]))
+        print()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
@@ -77,53 +133,22 @@ def main() -> None:
     )
     options = parser.parse_args()
 
-    rates: dict[tuple[str, str], list[float]] = defaultdict(list)
-    costs: dict[tuple[str, str], list[float]] = defaultdict(list)  # microseconds of the server's
-    alone: list[float] = []
-    beside: list[float] = []
+    figures = Figures()
     disturbed = 0
     for turn in range(options.rounds):
-        for peer in (OURS, THEIRS):
+        for peer in (OURS, THEIRS, "rest-2"):
             wait_until_quiet(options.quiet)
             disturbed += busy_percent() > DISTURBED
-            with serving(peer) as pid:
-                for tag, target in TARGETS.items():
-                    result = http(pid, options.seconds, *target.options)
-                    rates[peer, tag].append(result["msgs_s"])
-                    costs[peer, tag].append(1e4 * result["srv_cpu"] / max(1, result["msgs_s"]))
-                if peer == OURS:
-                    alone.append(result_of(echo(pid, options.seconds))["p99_us"])
-                    half = str(rates[OURS, "get"][-1] / 2)
-                    echoing = echo(pid, options.seconds)
-                    http(pid, options.seconds, "--path", ITEM, "--rate", half)
-                    beside.append(result_of(echoing)["p99_us"])
-        print(
-            f"round {turn + 1} of {options.rounds}: "
-            f"{ {'/'.join(key): round(values[-1]) for key, values in rates.items()} }",
-            flush=True,
-        )
-
+            if peer in ECHOES:
+                figures.measure_echo(peer, options.seconds)
+            if peer in (OURS, THEIRS):
+                figures.measure_requests(peer, options.seconds)
+        print(f"round {turn + 1} of {options.rounds} is done", flush=True)
     print(
-        f"\nMachine: {machine()}. {options.rounds} rounds, before {disturbed} of "
-        f"{2 * options.rounds} runs other work took more than {DISTURBED} % of a core.\n"
+        f"\nMachine: {machine()}. Other work took more than {DISTURBED} % of a core before "
+        f"{disturbed} of the runs.\n"
     )
-    print(row(["requests a second", "this server", "uvicorn", "ratio", "goal"]))
-    print(row(["---", *["---:"] * 4]))
-    for tag, target in TARGETS.items():
-        ours, theirs = rates[OURS, tag], rates[THEIRS, target.against or tag]
-        print(row([target.what, cell(ours), cell(theirs), ratio(ours, theirs, False), target.goal]))
-    print()
-    print(row(["microseconds of processor time a request", "this server", "uvicorn", "ratio"]))
-    print(row(["---", *["---:"] * 3]))
-    for tag, target in TARGETS.items():
-        ours, theirs = costs[OURS, tag], costs[THEIRS, target.against or tag]
-        print(row([target.what, cell(ours, 1), cell(theirs, 1), ratio(ours, theirs, True)]))
-    print()
-    print(row(["p99 of an echo by WebSocket, microseconds", "alone", "beside REST", "ratio"]))
-    print(row(["---", *["---:"] * 3]))
-    quotient = statistics.median(beside) / statistics.median(alone)
-    what = "8 clients, REST at half of its highest rate"
-    print(row([what, cell(alone), cell(beside), f"{quotient:.1f}"]))
+    figures.show()
 
 
 if __name__ == "__main__":
