@@ -1,5 +1,5 @@
 # The commands of this project; each is a script in tools/. CONTRIBUTING.md says more.
-.PHONY: help env build serve test check format wheel sanitize bench clean
+.PHONY: help env build serve test check format wheel sanitize conformance conformance-full bench clean
 
 help:
 	@echo "make serve     build, serve examples/chat and print the address of its page"
@@ -7,6 +7,7 @@ help:
 	@echo "make build     the native module, where 'import jac_cloud' in .venv finds it"
 	@echo "make check     formatting, linters and types       make format    mends the formatting"
 	@echo "make sanitize  the tests under AddressSanitizer and ThreadSanitizer"
+	@echo "make conformance  Autobahn's quick cases           make conformance-full  all of them"
 	@echo "make wheel     a wheel in dist/                    make bench     the benchmarks"
 	@echo "make env       .venv alone                         make clean     removes what all these made"
 
@@ -31,6 +32,12 @@ format: env
 
 wheel: env
 	@tools/wheel.sh
+
+conformance: env
+	@tools/conformance.sh quick
+
+conformance-full: env
+	@tools/conformance.sh full
 
 sanitize: env
 	@tools/sanitize.sh

@@ -15,6 +15,7 @@ for preset in asan tsan; do
     setarch "$(uname -m)" -R .venv/bin/ctest --test-dir build/$preset --output-on-failure --parallel "$(nproc)" --progress || status=1
 done
 
+export ECHO_SERVER=$PWD/build/asan/tests/conformance/jac_echo_server
 printf '\n== Python suite, asan\n'
 tools/build.sh asan module || exit 1
 reports=$PWD/build/asan/reports

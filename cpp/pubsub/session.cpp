@@ -1,3 +1,4 @@
+// A session's life: from its opening to its end, its limits and its clocks.
 #include "pubsub/session.hpp"
 
 #include <algorithm>
@@ -5,21 +6,6 @@
 #include "protocol/reply.hpp"
 
 namespace jac::cloud {
-
-namespace {
-
-TargetKind target_kind(EventType type) {
-    switch (type) {
-        case EventType::user:
-            return TargetKind::user;
-        case EventType::channel:
-            return TargetKind::channel;
-        default:
-            return TargetKind::client;
-    }
-}
-
-}  // namespace
 
 Session::Session(SessionContext& context, std::uint64_t number, std::string client_id,
                  std::string channel_id, const Identity& identity, int deflate_window)
@@ -240,148 +226,6 @@ void Session::on_deadline() {
         if (pong_due_ == TimePoint::max()) start_pong_clock();
         ping_at_ = now + to_duration(context_.config.ping_interval);
     }
-}
-
-// --- events
-
-void Session::act(std::string_view message, bool known_utf8) {
-    const ClientEvent* const event = context_.reader.read(message, known_utf8);
-    if (event == nullptr) {
-        const auto& problem = context_.reader.problem();
-        count_unread(problem.error, problem.type);
-        reply(error_reply(problem));
-        return;
-    }
-    switch (event->type) {
-        case EventType::walker:
-            act_walker(*event);
-            break;
-        case EventType::user:
-        case EventType::channel:
-        case EventType::client:
-            act_publish(*event);
-            break;
-        case EventType::change_user:
-            act_change_user(*event);
-            break;
-        case EventType::connection:
-            count(event->type);
-            reply_connection(event->id);
-            break;
-    }
-}
-
-bool Session::may_publish(const ClientEvent& event) const {
-    switch (context_.config.client_events) {
-        case ClientEvents::anyone:
-            return true;
-        case ClientEvents::authenticated:
-            return identity().authenticated;
-        case ClientEvents::members:
-            if (event.type != EventType::channel) return identity().authenticated;
-            return std::ranges::all_of(event.targets,
-                                       [this](auto name) { return name == channel_id(); });
-        case ClientEvents::nobody:
-            return false;
-    }
-    return false;
-}
-
-void Session::act_publish(const ClientEvent& event) {
-    if (!may_publish(event)) {
-        reply_error(ReplyError::forbidden, event);
-        return;
-    }
-    const Targets targets(target_kind(event.type), event.targets);
-    count(event.type);
-    context_.hub.publish(targets, event.data);
-    context_.broker.publish_elsewhere(targets, event.data, context_.shard);
-    if (!event.id.empty()) reply(ack_reply(event.id));
-}
-
-void Session::act_walker(const ClientEvent& event) {
-    const auto walker = context_.walkers->find(event.walker);
-    if (walker == context_.walkers->end()) {
-        reply_error(ReplyError::unknown_walker, event);
-        return;
-    }
-    const bool wants_user = walker->second;
-    if (wants_user && !identity().authenticated) {
-        reply_error(ReplyError::unauthenticated, event);
-        return;
-    }
-    busy_ = true;
-    submit_walker({.walker = std::string(event.walker),
-                   .context = std::string(event.context),
-                   .node = event.node ? std::optional<std::string>(*event.node) : std::nullopt,
-                   .id = std::string(event.id),
-                   .response = event.response,
-                   .identity = identity(),
-                   .origin = {context_.port, number(), generation(), shared_generation()}});
-}
-
-void Session::walker_done(std::string_view text, std::optional<ReplyError> error) {
-    count(EventType::walker, error);
-    if (!text.empty()) reply(text);
-    resume();
-}
-
-void Session::act_change_user(const ClientEvent& event) {
-    if (!event.token) {
-        count(event.type);
-        become({});
-        reply_connection(event.id);
-        return;
-    }
-    busy_ = true;
-    pending_id_ = event.id;
-    submit_token(std::string(*event.token));
-}
-
-void Session::token_checked(const std::optional<Identity>& identity) {
-    const std::string id = std::exchange(pending_id_, {});
-    const bool good = identity && !context_.hub.tokens().revoked_meanwhile(*identity);
-    become(good ? *identity : Identity{});
-    if (good) {
-        count(EventType::change_user);
-    } else {
-        count(EventType::change_user, ReplyError::invalid_token);
-        reply(error_reply(ReplyError::invalid_token, to_string(EventType::change_user), id));
-    }
-    reply_connection(id);
-    resume();
-}
-
-void Session::become(const Identity& identity) {
-    context_.hub.change_user(*this, identity);
-}
-
-// --- replies
-
-void Session::reply(std::string_view text) {
-    if (phase_ == Phase::open) context_.hub.send(*this, Opcode::text, text);
-}
-
-void Session::reply_error(ReplyError error, const ClientEvent& event) {
-    count(event.type, error);
-    reply(error_reply(error, to_string(event.type), event.id, event.walker));
-}
-
-void Session::count(EventType type, std::optional<ReplyError> error) {
-    context_.counters.events.add(static_cast<std::size_t>(type), error);
-}
-
-// Of an event that could not be read to its end: its type may be known all the same.
-void Session::count_unread(ReplyError error, std::string_view type) {
-    std::size_t number = 0;
-    while (number < EventCounters::types && to_string(static_cast<EventType>(number)) != type) {
-        ++number;
-    }
-    context_.counters.events.add(number, error);
-}
-
-void Session::reply_connection(std::string_view id) {
-    reply(connection_reply(client_id(), identity().root, channel_id(), id));
 }
 
 }  // namespace jac::cloud

@@ -1,0 +1,30 @@
+"""The protocol as others test it: Autobahn's suite, its quick classes."""
+
+import os
+import sys
+
+import pytest
+
+import autobahn
+from support import REPOSITORY
+
+CONFORMANCE = "tests/conformance"
+ECHO_SERVER = os.environ.get(
+    "ECHO_SERVER", str(REPOSITORY / "build" / "dev" / CONFORMANCE / "jac_echo_server")
+)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("arguments", [[], ["deflate"]], ids=["plain", "deflate"])
+def test_the_sessions_of_the_server_pass_the_quick_cases_of_autobahn(arguments: list[str]) -> None:
+    cases = autobahn.run(autobahn.CASES["quick"], [ECHO_SERVER, *arguments])
+    assert autobahn.bad_cases(cases) == []
+    assert len(cases) == autobahn.COUNTS["quick"]
+
+
+@pytest.mark.timeout(600)
+def test_a_server_that_breaks_the_protocol_does_not_pass() -> None:
+    """That the suite's verdict is read as it is meant: another echo server, with one fault."""
+    faulty = [sys.executable, str(REPOSITORY / CONFORMANCE / "faulty_echo_server.py")]
+    cases = autobahn.run(["3.*"], faulty)
+    assert len(autobahn.bad_cases(cases)) == len(cases)
