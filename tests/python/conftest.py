@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
@@ -68,6 +69,13 @@ def first_user(
 def app(first_user: App) -> App:
     """A user of their own for each test, with an empty graph."""
     return first_user.other_user()
+
+
+@pytest.fixture
+def http(server: ServerProcess) -> Iterator[httpx.Client]:
+    """A client of the `server` that a module's tests share."""
+    with server.http() as client:
+        yield client
 
 
 # Not for the session: while it is open, Playwright's event loop is the thread's, and no async test

@@ -4,7 +4,6 @@ import os
 import re
 import sqlite3
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
@@ -23,12 +22,6 @@ OTHER = "another horse battery"
 @pytest.fixture(scope="module")
 def server(serve_module: Serve) -> ServerProcess:
     return serve_module("rest", login_failures_per_address=0)
-
-
-@pytest.fixture
-def http(server: ServerProcess) -> Iterator[httpx.Client]:
-    with server.http() as client:
-        yield client
 
 
 def bearer(token: str) -> dict[str, str]:

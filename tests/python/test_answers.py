@@ -1,7 +1,6 @@
 """What a walker answers beside its reports: a status, headers, a body."""
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -15,12 +14,6 @@ from support import ServerProcess
 @pytest.fixture(scope="module")
 def server(serve_module: Serve) -> ServerProcess:
     return serve_module("answers")
-
-
-@pytest.fixture
-def http(server: ServerProcess) -> Iterator[httpx.Client]:
-    with server.http() as client:
-        yield client
 
 
 async def by_rest(http: httpx.Client, walker: str, **context: Any) -> httpx.Response:

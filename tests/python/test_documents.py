@@ -36,12 +36,6 @@ def server(serve_module: Serve) -> ServerProcess:
     return serve_module("documents", debug=True)
 
 
-@pytest.fixture
-def http(server: ServerProcess) -> Iterator[httpx.Client]:
-    with server.http() as client:
-        yield client
-
-
 @pytest.fixture(scope="module")
 def openapi(server: ServerProcess) -> Document:
     with server.http() as client:

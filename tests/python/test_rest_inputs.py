@@ -1,7 +1,6 @@
 """Where REST takes a walker's fields from: path, query and body, by every method."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -14,12 +13,6 @@ from support import ServerProcess
 @pytest.fixture(scope="module")
 def server(serve_module: Serve) -> ServerProcess:
     return serve_module("answers")
-
-
-@pytest.fixture
-def http(server: ServerProcess) -> Iterator[httpx.Client]:
-    with server.http() as client:
-        yield client
 
 
 def reported(answer: httpx.Response) -> Any:

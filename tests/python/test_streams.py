@@ -24,12 +24,6 @@ def server(serve_module: Serve) -> ServerProcess:
     return serve_module("streams", workers=6)
 
 
-@pytest.fixture
-def http(server: ServerProcess) -> Iterator[httpx.Client]:
-    with server.http() as client:
-        yield client
-
-
 class Events:
     """Reads events one by one."""
 

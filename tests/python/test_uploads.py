@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -17,12 +16,6 @@ MIB = 1 << 20
 @pytest.fixture(scope="module")
 def server(serve_module: Serve) -> ServerProcess:
     return serve_module("uploads", max_upload_bytes=4 * MIB, max_body_bytes=2 * MIB)
-
-
-@pytest.fixture
-def http(server: ServerProcess) -> Iterator[httpx.Client]:
-    with server.http() as client:
-        yield client
 
 
 def reported(answer: httpx.Response) -> Any:

@@ -5,7 +5,6 @@ import os
 import pty
 import re
 import subprocess
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -61,12 +60,6 @@ def me(http: httpx.Client, token: str) -> int:
 @pytest.fixture(scope="module")
 def server(serve_module: Serve) -> ServerProcess:
     return serve_module("rest")
-
-
-@pytest.fixture
-def http(server: ServerProcess) -> Iterator[httpx.Client]:
-    with server.http() as client:
-        yield client
 
 
 def test_an_added_user_logs_in_with_a_root_that_walkers_run_on(

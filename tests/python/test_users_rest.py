@@ -19,12 +19,6 @@ def server(serve_module: Serve) -> ServerProcess:
     return serve_module("rest", login_failures_per_address=0)
 
 
-@pytest.fixture
-def http(server: ServerProcess) -> Any:
-    with server.http() as client:
-        yield client
-
-
 def account(email: str, password: str = PASSWORD) -> dict[str, str]:
     return {"email": email, "password": password}
 

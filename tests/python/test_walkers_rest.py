@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -27,12 +26,6 @@ def ada(server: ServerProcess) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def bob(server: ServerProcess) -> dict[str, str]:
     return {"Authorization": f"Bearer {server.register('bob@example.com')}"}
-
-
-@pytest.fixture
-def http(server: ServerProcess) -> Iterator[httpx.Client]:
-    with server.http() as client:
-        yield client
 
 
 def refused(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
