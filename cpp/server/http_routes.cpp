@@ -1,6 +1,7 @@
 // What an HttpSession does with a request: /healthz, the upgrade of /websocket, and the exchange
 // with the application.
 #include <algorithm>
+#include <boost/asio/post.hpp>
 
 #include "server/http_exchange.hpp"
 #include "server/http_request_parser.hpp"
@@ -10,6 +11,9 @@
 namespace jac::cloud {
 
 namespace {
+
+// Of a response whose application is as fast as its client; then others get their turn.
+constexpr int pieces_a_turn = 8;
 
 // "http://host/path?query" -> "/path?query". The guards have compared the host with Host.
 void drop_authority(std::string& target) {
@@ -199,7 +203,11 @@ void HttpSession::on_wake() {
 
 void HttpSession::pump() {
     if (std::exchange(pumping_, true)) return;  // what left at once brought us here
-    while (exchange_ && !writing_) {
+    for (int pieces = 0; exchange_ && !writing_; ++pieces) {
+        if (pieces == pieces_a_turn) {
+            boost::asio::post(shard_.io(), [self = shared_from_this()] { self->pump(); });
+            break;
+        }
         auto output = exchange_->take_output();
         if (!output.bytes.empty()) {
             send(std::move(output.bytes));

@@ -26,7 +26,10 @@ constexpr std::size_t read_bytes = 65536;
 
 // Of requests that are pipelined, how much waits for the answers to those before.
 constexpr std::size_t most_read_ahead = 8192;
+
+// What one client may have of a turn of the loop, so that others get theirs.
 constexpr int requests_a_turn = 16;
+constexpr std::size_t bytes_a_turn = 1 << 20;
 
 constexpr double least_body_rate = 500;  // bytes a second
 
@@ -97,7 +100,6 @@ void HttpSession::process() {
     while (left > 0 && process_some()) --left;
     processing_ = false;
     if (left > 0) return;
-    // Others get their turn before the rest of what this client has pipelined.
     asio::post(shard_.io(), [self = shared_from_this()] {
         self->process();
         self->read();
@@ -181,11 +183,13 @@ void HttpSession::send(std::string bytes) {
 
 // Most of what is sent fits into the socket's buffer, and needs no turn of the loop.
 void HttpSession::write_some() {
-    while (sent_ < output_.size()) {
+    for (std::size_t written = 0; sent_ < output_.size();) {
+        if (written >= bytes_a_turn) return await_room();
         Error error;
         const auto count = socket_.write_some(asio::buffer(output_) + sent_, error);
         if (error == asio::error::would_block) return await_room();
         if (error) return close();
+        written += count;
         sent_ += count;
         if (exchange_) exchange_->sent(count);
     }
