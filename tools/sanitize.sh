@@ -18,6 +18,8 @@ done
 export ECHO_SERVER=$PWD/build/asan/tests/conformance/jac_echo_server
 printf '\n== Python suite, asan\n'
 tools/build.sh asan module || exit 1
+# For the programs and the wheel that tests run without the sanitizer.
+tools/build.sh release module || exit 1
 reports=$PWD/build/asan/reports
 rm -rf "$reports" && mkdir -p "$reports"
 # CPython itself leaks at its end, so a leak does not decide the exit status; tools/sanitizer_reports.py finds ours, and every
