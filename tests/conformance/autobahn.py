@@ -138,9 +138,9 @@ def table(cases: Cases) -> str:
     columns = ("OK", "NON-STRICT", "INFORMATIONAL")
     lines = ["| class | about | cases | OK | non-strict | informational | other |"]
     lines.append("| --- | --- | --- | --- | --- | --- | --- |")
-    for number, counts in sorted(classes.items()):
+    for kind, counts in sorted(classes.items()):
         shown = [counts[column] for column in columns]
-        row = [number, TITLES[number], counts.total(), *shown, counts.total() - sum(shown)]
+        row = [kind, TITLES[kind], counts.total(), *shown, counts.total() - sum(shown)]
         lines.append(f"| {' | '.join(map(str, row))} |")
     return "\n".join(lines)
 

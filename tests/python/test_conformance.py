@@ -27,4 +27,5 @@ def test_a_server_that_breaks_the_protocol_does_not_pass() -> None:
     """That the suite's verdict is read as it is meant: another echo server, with one fault."""
     faulty = [sys.executable, str(REPOSITORY / CONFORMANCE / "faulty_echo_server.py")]
     cases = autobahn.run(["3.*"], faulty)
-    assert len(autobahn.bad_cases(cases)) == len(cases)
+    bad = [case.partition(":")[0] for case in autobahn.bad_cases(cases)]
+    assert bad == ["3.1", "3.2", "3.3", "3.4", "3.5", "3.6"]
