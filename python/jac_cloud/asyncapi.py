@@ -169,7 +169,8 @@ def _schemas(walkers: list[WalkerSpec]) -> tuple[dict[str, Json], dict[str, list
     adapters: dict[tuple[str, int], TypeAdapter[Any]] = {}
     for walker in walkers:
         carried = walker.input.fields - walker.input.files.keys()
-        adapters[walker.name, -1] = walker.input.part(carried).adapter
+        part = walker.input.part(carried) if walker.input.files else walker.input
+        adapters[walker.name, -1] = part.adapter
         for number, payload in enumerate(walker.notify):
             if not isinstance(payload, Mapping):
                 adapters[walker.name, number] = _adapter(walker, payload)

@@ -79,7 +79,7 @@ function inputFor(is, required) {
     const control = make("input", { inputMode: is.type === "integer" ? "numeric" : "decimal", placeholder: required ? example : unset });
     return { control, json: () => control.value.trim() || undefined, complaint: "is not a number" };
   }
-  const control = make("textarea", { rows: 2, placeholder: required ? example || "JSON" : `JSON, ${unset}`, spellcheck: false, className: "code" });
+  const control = make("textarea", { rows: 2, placeholder: required ? example || "JSON" : `JSON (${unset})`, spellcheck: false, className: "code" });
   return { control, json: () => control.value.trim() || undefined, complaint: "is not JSON" };
 }
 
