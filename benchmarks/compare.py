@@ -55,7 +55,6 @@ def product(io_threads: int, cores: str) -> Peer:
     )
 
 
-REST = [str(ROOT / ".venv/bin/python"), str(BENCHMARKS / "peers/rest_server.py"), str(PORT)]
 EPOLL = str(BUILD / "bin/epoll_server")
 PEERS = {
     "product": product(io_threads=1, cores="0"),
@@ -69,8 +68,9 @@ PEERS = {
         protocol="centrifuge",
         environment={"GOMAXPROCS": "1"},
     ),
-    "rest-1": Peer([*REST, "1"]),
-    "rest-2": Peer([*REST, "2"], cores="0,1"),
+    "rest": Peer(
+        [str(ROOT / ".venv/bin/python"), str(BENCHMARKS / "peers/rest_server.py"), str(PORT)]
+    ),
     "uvicorn": Peer(
         [
             str(BUILD / "uvicorn/bin/uvicorn"),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from compare import BUILD, DISTURBED, PORT, busy_percent, serving, wait_until_quiet
 from summary import cell, machine, ratio, row
 
-OURS, THEIRS = "rest-1", "uvicorn"
+OURS, THEIRS = "rest", "uvicorn"
 ITEM = "/items/5?q=a"
 
 
@@ -37,12 +37,6 @@ TARGETS = {
         "`/healthz`, to the bare application", "5.0", ("--path", "/healthz"), against="bare"
     ),
     "health-route": Target("`/healthz`, to a route of FastAPI", "", ("--path", "/healthz")),
-}
-
-# The servers that an echo is measured on, beside REST at half of its highest rate.
-ECHOES = {
-    "rest-1": "8 clients, the server on one core",
-    "rest-2": "8 clients, the server on both cores, which the load generator shares",
 }
 
 Result = dict[str, float]
@@ -79,8 +73,8 @@ class Figures:
     def __init__(self) -> None:
         self.rates: dict[tuple[str, str], list[float]] = defaultdict(list)
         self.costs: dict[tuple[str, str], list[float]] = defaultdict(list)
-        self.alone: dict[str, list[float]] = defaultdict(list)
-        self.beside: dict[str, list[float]] = defaultdict(list)
+        self.alone: list[float] = []
+        self.beside: list[float] = []
 
     def measure_requests(self, peer: str, seconds: float) -> None:
         with serving(peer) as pid:
@@ -89,23 +83,22 @@ class Figures:
                 self.rates[peer, tag].append(result["msgs_s"])
                 self.costs[peer, tag].append(1e4 * result["srv_cpu"] / max(1, result["msgs_s"]))
 
-    def measure_echo(self, peer: str, seconds: float) -> None:
-        with serving(peer) as pid:
+    def measure_echo(self, seconds: float) -> None:
+        with serving(OURS) as pid:
             highest = http(pid, seconds, "--path", ITEM)["msgs_s"]
-            self.alone[peer].append(result_of(echo(pid, seconds))["p99_us"])
+            self.alone.append(result_of(echo(pid, seconds))["p99_us"])
             echoing = echo(pid, seconds)
             http(pid, seconds, "--path", ITEM, "--rate", str(highest / 2))
-            self.beside[peer].append(result_of(echoing)["p99_us"])
+            self.beside.append(result_of(echoing)["p99_us"])
 
     def show(self) -> None:
         self._table("requests a second", self.rates, 0, less_is_better=False)
         self._table("microseconds of processor time a request", self.costs, 1, less_is_better=True)
         print(row(["p99 of an echo by WebSocket in us", "alone", "beside REST", "ratio", "goal"]))
         print(row(["---", *["---:"] * 4]))
-        for peer, alone in self.alone.items():
-            beside = self.beside[peer]
-            quotient = ratio(beside, alone, less_is_better=False)
-            print(row([ECHOES[peer], cell(alone), cell(beside), quotient, "2.0"]))
+        quotient = ratio(self.beside, self.alone, less_is_better=False)
+        what = "8 clients, REST at half of its highest rate"
+        print(row([what, cell(self.alone), cell(self.beside), quotient, "2.0"]))
 
     def _table(
         self,
@@ -136,13 +129,11 @@ def main() -> None:
     figures = Figures()
     disturbed = 0
     for turn in range(options.rounds):
-        for peer in (OURS, THEIRS, "rest-2"):
+        for peer in (OURS, THEIRS):
             wait_until_quiet(options.quiet)
             disturbed += busy_percent() > DISTURBED
-            if peer in ECHOES:
-                figures.measure_echo(peer, options.seconds)
-            if peer in (OURS, THEIRS):
-                figures.measure_requests(peer, options.seconds)
+            figures.measure_requests(peer, options.seconds)
+        figures.measure_echo(options.seconds)
         print(f"round {turn + 1} of {options.rounds} is done", flush=True)
     print(
         f"\nMachine: {machine()}. Other work took more than {DISTURBED} % of a core before "

@@ -1,4 +1,4 @@
-"""Serves rest_app.py behind the native listener. usage: rest_server.py PORT [IO_THREADS]"""
+"""Serves rest_app.py behind the native listener. usage: rest_server.py PORT"""
 
 import signal
 import sys
@@ -13,7 +13,7 @@ native = Server(
     {
         "host": "127.0.0.1",
         "port": int(sys.argv[1]),
-        "io_threads": int(sys.argv[2]) if len(sys.argv) > 2 else 0,
+        "io_threads": 1,
         "message_rate": 1e6,
         "message_burst": 1e6,
     }
