@@ -3,6 +3,7 @@
 # mypy: disable-error-code="import-not-found"
 import inspect
 import sys
+from pathlib import Path
 from typing import Any
 
 from jaclang.cli.command import Arg, ArgKind, CommandPriority
@@ -18,6 +19,8 @@ def register() -> None:
     """Adds `serve` to the commands of `jac`. To be called while `jac` collects its commands."""
     # The settings take a quarter of a second to import, which no other command is to pay for.
     flags = _flags() if COMMAND in sys.argv[1:2] else []
+    if flags and Path(sys.argv[0]).name == "jac":
+        _refuse_unknown(sys.argv[2:], flags)
     # It is shown as it stands.
     serve_command.__doc__ = inspect.cleandoc(serve_command.__doc__ or "")
     get_registry().command(
@@ -29,12 +32,6 @@ def register() -> None:
                 kind=ArgKind.POSITIONAL,
                 default="main.jac",
                 help="the app: a .jac or .py file",
-            ),
-            Arg.create(
-                "show-config",
-                kind=ArgKind.FLAG,
-                short="",
-                help="Print each setting with its value and where that is from, and exit.",
             ),
             *flags,
         ],
@@ -79,7 +76,29 @@ def serve_command(file: str, show_config: bool = False, **flags: Any) -> int:
 def _flags() -> list[Arg]:
     from jac_cloud.settings import Settings
 
-    return [_flag(name) for name in Settings.model_fields]
+    show_config = Arg.create(
+        "show-config",
+        kind=ArgKind.FLAG,
+        short="",
+        help="Print each setting with its value and where that is from, and exit.",
+    )
+    return [show_config, *(_flag(name) for name in Settings.model_fields)]
+
+
+def _refuse_unknown(arguments: list[str], flags: list[Arg]) -> None:
+    """In one line that names the nearest: argparse would print all there are."""
+    from jac_cloud.setting_sources import unknown
+    from jac_cloud.setting_texts import flag
+
+    known = ["--help", *(f"--{arg.name}" for arg in flags)]
+    known += [f"--no-{arg.name}" for arg in flags if arg.kind == ArgKind.FLAG]
+    for argument in arguments:
+        given = argument.partition("=")[0]
+        # argparse takes the beginning of a name, too.
+        if given.startswith("--") and not any(name.startswith(given) for name in known):
+            sentence = unknown(given.removeprefix("--").replace("-", "_"), flag)
+            sys.stderr.write(f"jac serve: {sentence}\n")
+            raise SystemExit(2)
 
 
 def _flag(name: str) -> Arg:

@@ -52,7 +52,7 @@ def load(
     for layer in (_toml_layer(app_dir), _environment_layer(), _Layer(given or {}, spell)):
         for name, value in layer.values.items():
             if name not in Settings.model_fields:
-                _refuse(name, f"{layer.spell(name)} is not a setting{_nearest(name, layer)}")
+                _refuse(name, unknown(name, layer.spell))
             values[name] = value
             sources[name] = layer.spell(name)
     try:
@@ -104,9 +104,10 @@ def _toml_layer(app_dir: Path) -> _Layer:
     return _Layer(table, lambda name: f"{path} [{'.'.join(TOML_TABLE)}] {name}")
 
 
-def _nearest(name: str, layer: _Layer) -> str:
+def unknown(name: str, spell: Callable[[str], str]) -> str:
+    """What is said of a name that no setting has."""
     near = difflib.get_close_matches(name, Settings.model_fields, n=1)
-    return f"; did you mean {layer.spell(near[0])}?" if near else ""
+    return f"{spell(name)} is not a setting" + (f"; did you mean {spell(near[0])}?" if near else "")
 
 
 def _refuse(name: str, sentence: str) -> NoReturn:

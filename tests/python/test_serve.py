@@ -160,6 +160,18 @@ def test_a_wrong_setting_gives_one_line_that_says_where_it_came_from(app: Path) 
     assert "did you mean" in one_line(run_jac(app.parent, "serve", app.name))
 
 
+def test_an_unknown_flag_gives_one_line_that_names_the_nearest(app: Path) -> None:
+    for wrong in (["--prot", "1"], ["--prot=1"], ["--port", "0", "--no-port"]):
+        refused = run_jac(app.parent, "serve", app.name, *wrong)
+        assert refused.returncode == 2
+        (line,) = refused.stderr.splitlines()
+        assert line.startswith("jac serve: --")
+        assert "is not a setting; did you mean --port?" in line
+    shortened = run_jac(app.parent, "serve", "--show", "--no-debug", "--por=81")
+    assert shortened.returncode == 0, shortened.stderr
+    assert "81" in shortened.stdout
+
+
 @pytest.mark.parametrize("secret", ["secret", "12345678"])
 def test_a_weak_secret_gives_one_line_without_it(app: Path, secret: str) -> None:
     line = one_line(run_jac(app.parent, "serve", app.name, TOKEN_SECRET=secret))
