@@ -58,17 +58,6 @@ def load(
     return load_with_sources(folder, given, spell).settings
 
 
-def test_the_previous_secret_is_another_than_the_present_one(tmp_path: Path) -> None:
-    for given in ({"token_secret": STRONG}, {}):
-        previous = given.get("token_secret", "short")
-        with pytest.raises(ConfigError) as caught:
-            load(tmp_path, {**given, "token_secret_previous": previous})
-        assert caught.value.field == "token_secret_previous"
-        assert previous not in str(caught.value)
-    given = {"token_secret": STRONG, "token_secret_previous": STRONG[::-1]}
-    assert load(tmp_path, given).token_secret_previous == SecretStr(STRONG[::-1])
-
-
 def write_toml(folder: Path, text: str) -> Path:
     path = folder / "jac.toml"
     path.write_text(text, encoding="utf-8")
@@ -81,6 +70,17 @@ def refusal(folder: Path, given: dict[str, object] | None = None) -> str:
     message = str(caught.value)
     assert "\n" not in message
     return message
+
+
+def test_the_previous_secret_is_another_than_the_present_one(tmp_path: Path) -> None:
+    for given in ({"token_secret": STRONG}, {}):
+        previous = given.get("token_secret", "short")
+        with pytest.raises(ConfigError) as caught:
+            load(tmp_path, {**given, "token_secret_previous": previous})
+        assert caught.value.field == "token_secret_previous"
+        assert previous not in str(caught.value)
+    given = {"token_secret": STRONG, "token_secret_previous": STRONG[::-1]}
+    assert load(tmp_path, given).token_secret_previous == SecretStr(STRONG[::-1])
 
 
 def test_a_flag_wins_over_the_environment_which_wins_over_jac_toml_which_wins_over_the_default(
