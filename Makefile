@@ -1,5 +1,5 @@
 # The commands of this project; each is a script in tools/. CONTRIBUTING.md says more.
-.PHONY: help env build serve test check format wheel sanitize conformance conformance-full bench clean
+.PHONY: help env build serve test check format wheel sanitize conformance conformance-full simulate bench clean
 
 help:
 	@echo "make serve     build, serve examples/chat and print the address of its page"
@@ -8,6 +8,7 @@ help:
 	@echo "make check     formatting, linters and types       make format    mends the formatting"
 	@echo "make sanitize  the tests under AddressSanitizer and ThreadSanitizer"
 	@echo "make conformance  Autobahn's quick cases           make conformance-full  all of them"
+	@echo "make simulate  10,000 seeds of hubs and sessions on a simulated clock and network"
 	@echo "make wheel     a wheel in dist/                    make bench     the benchmarks"
 	@echo "make env       .venv alone                         make clean     removes what all these made"
 
@@ -38,6 +39,9 @@ conformance: env
 
 conformance-full: env
 	@tools/conformance.sh full
+
+simulate: env
+	@tools/simulate.sh
 
 sanitize: env
 	@tools/sanitize.sh

@@ -101,7 +101,7 @@ class Hub::Frames {
         const auto known = std::ranges::find(deflated_, window, &Deflated::window);
         if (known != deflated_.end()) return known->slice;
         auto slice = hub_.append_deflated(opcode_, payload_, window);
-        deflated_.push_back({window, slice ? std::move(*slice) : plain()});
+        deflated_.push_back({window, slice ? *slice : plain()});
         return deflated_.back().slice;
     }
 

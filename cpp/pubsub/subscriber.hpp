@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "base/identity.hpp"
 #include "pubsub/outbox.hpp"
@@ -15,11 +16,11 @@ namespace jac::cloud {
 class Subscriber {
   public:
     Subscriber(std::uint64_t number, std::string client_id, std::string channel_id,
-               const Identity& identity, std::size_t outbox_limit, int deflate_window = 0)
+               Identity identity, std::size_t outbox_limit, int deflate_window = 0)
         : number_(number),
           client_id_(std::move(client_id)),
           channel_id_(std::move(channel_id)),
-          identity_(identity),
+          identity_(std::move(identity)),
           outbox_(outbox_limit),
           deflate_window_(static_cast<std::uint8_t>(deflate_window)) {}
     virtual ~Subscriber() = default;

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "frames.hpp"
+#include "pubsub/session.hpp"
+
+namespace jac::cloud::simulation {
+
+// A token that the session of a shard waits to have checked.
+struct AskedToken {
+    std::string token;
+    std::uint64_t revocations;
+};
+
+// A session whose socket is a string: what it sends waits on the wire until the client reads it.
+class SimulatedSession final : public Session {
+  public:
+    using Session::Session;
+    using Subscriber::joined;
+
+    void flush() override {
+        end_if_overflowed();
+        write();
+    }
+
+    void write() {
+        std::array<std::string_view, 8> views;
+        while (wire.size() < wire_room && outbox().front(views) != 0) {
+            const auto piece = views[0].substr(0, wire_room - wire.size());
+            wire += piece;
+            outbox().consume(piece.size());
+        }
+        if (outbox().empty()) {
+            if (ended()) lost();
+        } else {
+            outbox().settle();
+        }
+    }
+
+    std::string wire;
+    std::size_t wire_room = std::size_t{1} << 20;
+    std::deque<WalkerJob::Request> walkers;
+    std::deque<std::string> tokens;
+
+  private:
+    void submit_walker(WalkerJob::Request request) override {
+        walkers.push_back(std::move(request));
+    }
+    void submit_token(std::string token) override { tokens.push_back(std::move(token)); }
+    void changed() override {}
+};
+
+// The frames that a client reads from its wire, in whatever pieces they come.
+class FrameStream {
+  public:
+    void feed(std::string_view bytes) { bytes_ += bytes; }
+
+    std::optional<ServerFrame> next() {
+        if (bytes_.size() < 2) return std::nullopt;
+        const auto byte = [this](std::size_t i) { return static_cast<unsigned char>(bytes_[i]); };
+        std::size_t head = 2;
+        std::size_t size = byte(1);
+        if (size == 126) {
+            head = 4;
+            if (bytes_.size() < head) return std::nullopt;
+            size = static_cast<std::size_t>(byte(2)) << 8 | byte(3);
+        }
+        if (bytes_.size() < head + size) return std::nullopt;
+        auto frames = read_server_frames(std::string_view(bytes_).substr(0, head + size));
+        bytes_.erase(0, head + size);
+        return std::move(frames.at(0));
+    }
+
+  private:
+    std::string bytes_;
+};
+
+}  // namespace jac::cloud::simulation
