@@ -9,13 +9,16 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from support import ServerProcess, scaled
 
+_LIMIT_MS = 30_000
+
 
 @contextmanager
 def opened(browser: Browser, server: ServerProcess, path: str, **options: Any) -> Iterator[Page]:
     """A page of the server. Fails at the end when it asked another host, or complained."""
     context = browser.new_context(**options)
-    context.set_default_timeout(scaled(10_000))
-    expect.set_options(timeout=scaled(10_000))
+    # Long, for ReDoc takes seconds of a busy machine to lay out its page.
+    context.set_default_timeout(scaled(_LIMIT_MS))
+    expect.set_options(timeout=scaled(_LIMIT_MS))
     elsewhere: list[str] = []
     complaints: list[str] = []
 
