@@ -152,7 +152,7 @@ class ServerProcess:
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
         try:
-            self.port = eventually(self._announced_port, "the server's address line", 30)
+            self.port = eventually(self._announced_port, "the server's address line", 60)
         except AssertionError:
             self.kill()
             raise
