@@ -166,7 +166,7 @@ void WebsocketConnection::submit_walker(WalkerJob::Request request) {
 
 void WebsocketConnection::submit_token(std::string token) {
     auto done = [mailbox = shard_.mailbox(), &shard = shard_,
-                 number = number()](std::optional<Identity> identity) {
+                 number = number()](const std::optional<Identity>& identity) {
         mailbox->post([&shard, number, identity] { shard.answer_token(number, identity); });
     };
     shard_.services().token_lane.push(

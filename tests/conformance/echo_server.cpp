@@ -20,7 +20,7 @@ int main(int count, char** arguments) {
     config.ping_interval = 0;
     Server server(config);
     server.start();
-    std::cout << server.port() << std::endl;
+    std::cout << server.port() << '\n' << std::flush;
     std::string line;
     while (std::getline(std::cin, line)) {
     }

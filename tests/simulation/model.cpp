@@ -35,6 +35,7 @@ void World::model_publish(unsigned shard, const Targets& targets, const std::str
 void World::check_posted(const Targets& targets, const std::function<void()>& publish,
                          std::optional<unsigned> own_shard) {
     std::vector<std::size_t> before;
+    before.reserve(shards_.size());
     for (const auto& shard : shards_) before.push_back(shard->port->letters.size());
     std::vector<bool> needed(shards_.size());
     for (const auto& member : members_) {

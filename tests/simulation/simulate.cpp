@@ -20,9 +20,10 @@ int main(int count, char** arguments) {
             World(static_cast<std::uint32_t>(seed)).run();
         } catch (const std::runtime_error& error) {
             ++failed;
-            std::cout << "seed " << seed << ": " << error.what() << std::endl;
+            std::cout << "seed " << seed << ": " << error.what() << '\n' << std::flush;
         }
     }
-    std::cout << seeds << " seeds from " << first << ", " << failed << " failed" << std::endl;
+    std::cout << seeds << " seeds from " << first << ", " << failed << " failed" << '\n'
+              << std::flush;
     return failed == 0 ? 0 : 1;
 }

@@ -114,7 +114,8 @@ TEST(Inflate, SurvivesNoiseAndTurnedBits) {
     for (int i = 0; i < 3000; ++i) {
         auto bytes = i % 2 == 0 ? noise(random() % 300) : payload;
         for (int j = 0; j < 3 && !bytes.empty(); ++j) {
-            bytes[random() % bytes.size()] ^= static_cast<char>(1U << random() % 8);
+            auto& byte = bytes[random() % bytes.size()];
+            byte = static_cast<char>(static_cast<unsigned char>(byte) ^ 1U << random() % 8);
         }
         // In memory of its own, so that a sanitizer sees a step past its end.
         const std::vector<char> copy(bytes.begin(), bytes.end());
