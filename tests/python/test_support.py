@@ -35,7 +35,7 @@ def test_a_killed_pytest_takes_its_servers_with_it(tmp_path: Path) -> None:
             stderr=output,
         )
     try:
-        eventually(lambda: pid.exists() or held.poll() is not None, "a server", 30)
+        eventually(lambda: pid.exists() or held.poll() is not None, "a server", 90)
         assert held.poll() is None, log.read_text()
         server = os.pidfd_open(int(pid.read_text()))
     finally:
