@@ -248,6 +248,7 @@ void register_jobs(py::module_& module) {
 
 void register_server(py::module_& module) {
     register_jobs(module);
+    module.def("refuse_in_forked_child", &refuse_in_forked_child);
     py::class_<Server, std::shared_ptr<Server>>(module, "Server")
         .def(py::init(&make_server), py::arg("config"))
         .def(

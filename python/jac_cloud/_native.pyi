@@ -18,6 +18,9 @@ class ConfigError(CloudError):
 class ListenError(CloudError):
     """The server cannot listen or start, or belongs to the process this one was forked from."""
 
+def refuse_in_forked_child() -> None:
+    """ListenError in a process that was forked from one whose server had started."""
+
 class Counter:
     """A count since its making. Any thread may count and read; no lock is taken."""
 

@@ -39,6 +39,8 @@ class RevocationWatcher:
 
     def stop(self, timeout: float) -> None:
         """Ends the thread, waiting for it up to `timeout` seconds."""
+        # FastAPI remembers routes after their server, and with them whoever observes revocations.
+        self._revocations.unwatch(self._tell)
         self._stopped.set()
         self._thread.join(timeout)
 

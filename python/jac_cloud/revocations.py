@@ -99,6 +99,10 @@ class Revocations:
         """
         self._observers.append(observer)
 
+    def unwatch(self, observer: Observer) -> None:
+        """Ends what `watch` began; ValueError when it did not."""
+        self._observers.remove(observer)
+
     @contextmanager
     def transaction(self) -> Iterator[Revoking]:
         """A transaction for changes that take tokens back; leaving commits it."""

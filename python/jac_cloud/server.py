@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from jac_cloud import app_info, deletion
 from jac_cloud._native import Server as NativeServer
+from jac_cloud._native import refuse_in_forked_child
 from jac_cloud.asgi import AsgiBridge
 from jac_cloud.data_folder import data_folder, make_tokens, open_users
 from jac_cloud.dispatcher import Dispatcher
@@ -81,6 +82,8 @@ class Server:
         AppError, SpecError, ConfigError or ListenError, each of one clear line, when that cannot
         be; nothing is left running then. CloudError when it runs already.
         """
+        # First: what loading an app needs may be locked for good by a thread that was not copied.
+        refuse_in_forked_child()
         with self._lock:
             self._refuse_in_fork()
             if self._parts is not None:

@@ -252,6 +252,11 @@ def bound(command: list[str]) -> list[str]:
     return [setpriv, "--pdeathsig", "KILL", "--", *command]
 
 
+def memory_bound(bytes_: int) -> int:
+    """The bound for what a process takes: a sanitizer keeps 256 MiB that are freed, and pads the rest."""
+    return bytes_ + (512 << 20 if "libasan" in os.environ.get("LD_PRELOAD", "") else 0)
+
+
 def without_sanitizer(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment for programs not under test, without what `make sanitize` preloads."""
     ours = {"LD_PRELOAD", "PYTHONPATH"}

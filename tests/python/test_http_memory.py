@@ -10,12 +10,12 @@ import pytest
 from conftest import Serve
 from http_requests import get, request
 from raw_http import RawClient, raw_client
-from support import ServerProcess, eventually
+from support import ServerProcess, eventually, memory_bound
 
 CLIENTS = 20
 MEBIBYTE = 1 << 20
 # A quarter of a MiB a direction, what one read brings, what one send hands over, and some air.
-BOUND = CLIENTS * MEBIBYTE
+BOUND = memory_bound(CLIENTS * MEBIBYTE)
 
 
 @pytest.fixture(scope="module")
