@@ -253,7 +253,7 @@ def bound(command: list[str]) -> list[str]:
 
 
 def memory_bound(bytes_: int) -> int:
-    """The bound for what a process takes: sanitizers keep 256 MiB of the freed, and pad the rest."""
+    """The bound for what a process takes: sanitizers keep 256 MiB of freed memory, pad the rest."""
     return bytes_ + (512 << 20 if "libasan" in os.environ.get("LD_PRELOAD", "") else 0)
 
 
