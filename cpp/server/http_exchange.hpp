@@ -20,6 +20,7 @@ struct Endpoints {
     std::uint16_t client_port = 0;
     std::string server_address;
     std::uint16_t server_port = 0;
+    bool secure = false;  // TLS
 };
 
 // A request for the application, as it came.

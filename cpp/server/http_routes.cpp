@@ -107,13 +107,13 @@ void HttpSession::upgrade(const Identity& identity) {
     if (!reading_) return hand_over();
     // The socket is not handed over with a read of ours pending: on_readable() goes on.
     Error ignored;
-    socket_.cancel(ignored);
+    stream_.socket().cancel(ignored);
 }
 
 void HttpSession::hand_over() {
     const auto keep = shared_from_this();
     shard_.counters().http.add(101);
-    auto socket = std::move(socket_);
+    auto stream = std::move(stream_);
     Upgrade accepted{handshake_response(upgrade_),
                      std::move(input_),
                      upgrade_.channel_id.value_or(std::string()),
@@ -121,7 +121,7 @@ void HttpSession::hand_over() {
                      upgrade_.deflate ? upgrade_.deflate->window_bits : 0,
                      std::move(ticket_)};
     close();
-    shard_.start_websocket(std::move(socket), std::move(accepted));
+    shard_.start_websocket(std::move(stream), std::move(accepted));
 }
 
 // --- requests for the application ---
@@ -152,11 +152,11 @@ void HttpSession::start_exchange() {
 
 std::shared_ptr<const Endpoints> HttpSession::find_endpoints() const {
     Error error;
-    const auto client = socket_.remote_endpoint(error);
-    const auto server = socket_.local_endpoint(error);
+    const auto client = stream_.socket().remote_endpoint(error);
+    const auto server = stream_.socket().local_endpoint(error);
     return std::make_shared<const Endpoints>(
         Endpoints{address_text(client.address()), client.port(), address_text(server.address()),
-                  server.port()});
+                  server.port(), stream_.secure()});
 }
 
 void HttpSession::read_body() {
@@ -187,7 +187,7 @@ void HttpSession::fail_exchange(const Refusal& refusal) {
     if (exchange_->request().http10) {
         // There the end of the connection is the end of the body: only a reset says otherwise.
         Error ignored;
-        socket_.set_option(boost::asio::socket_base::linger(true, 0), ignored);
+        stream_.socket().set_option(boost::asio::socket_base::linger(true, 0), ignored);
     }
     close();
 }

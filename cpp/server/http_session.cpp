@@ -3,7 +3,6 @@
 #include "server/http_session.hpp"
 
 #include <array>
-#include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 
 #include "server/http_exchange.hpp"
@@ -35,8 +34,8 @@ constexpr double least_body_rate = 500;  // bytes a second
 
 }  // namespace
 
-HttpSession::HttpSession(Shard& shard, tcp::socket socket, std::shared_ptr<void> ticket)
-    : shard_(shard), socket_(std::move(socket)), timer_(shard.io()), ticket_(std::move(ticket)) {
+HttpSession::HttpSession(Shard& shard, Stream stream, std::shared_ptr<void> ticket)
+    : shard_(shard), stream_(std::move(stream)), timer_(shard.io()), ticket_(std::move(ticket)) {
     shard_.connections().insert(this);
 }
 
@@ -46,9 +45,9 @@ HttpSession::~HttpSession() {
 
 // --- reading requests ---
 
-void HttpSession::start() {
+void HttpSession::start(Clock::time_point deadline) {
     self_ = shared_from_this();
-    set_read_deadline(shard_.config().handshake_timeout);
+    set_read_deadline(deadline);
     read();
 }
 
@@ -63,9 +62,9 @@ void HttpSession::read() {
     if (reading_ || input_ended_ || !wanted) return;
     reading_ = true;
     // Waiting without a buffer: an idle connection holds no memory for what it may send.
-    socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](const Error& error) {
-        self->on_readable(error);
-    });
+    stream_.socket().async_wait(
+        tcp::socket::wait_read,
+        [self = shared_from_this()](const Error& error) { self->on_readable(error); });
 }
 
 void HttpSession::on_readable(const Error& error) {
@@ -75,14 +74,13 @@ void HttpSession::on_readable(const Error& error) {
     if (error) return close();
 
     thread_local std::array<char, read_bytes> scratch;
-    Error read_error;
-    const auto count = socket_.read_some(asio::buffer(scratch), read_error);
-    if (read_error && read_error != asio::error::would_block) {
-        return on_end_of_input(read_error == asio::error::eof);
+    const auto got = stream_.read(scratch);
+    if (got.bytes != 0) {
+        input_.append(scratch.data(), got.bytes);
+        process();
     }
-    input_.append(scratch.data(), count);
-    process();
-    read();
+    if (got.outcome == Transfer::Outcome::open) return read();
+    if (state_ != State::closed) on_end_of_input(got.outcome == Transfer::Outcome::ended);
 }
 
 void HttpSession::on_end_of_input(bool orderly) {
@@ -185,13 +183,13 @@ void HttpSession::send(std::string bytes) {
 void HttpSession::write_some() {
     for (std::size_t written = 0; sent_ < output_.size();) {
         if (written >= bytes_a_turn) return await_room();
-        Error error;
-        const auto count = socket_.write_some(asio::buffer(output_) + sent_, error);
-        if (error == asio::error::would_block) return await_room();
-        if (error) return close();
-        written += count;
-        sent_ += count;
-        if (exchange_) exchange_->sent(count);
+        const auto left = std::string_view(output_).substr(sent_);
+        const auto moved = stream_.write({&left, 1});
+        if (moved.blocked()) return await_room();
+        if (moved.outcome != Transfer::Outcome::open) return close();
+        written += moved.bytes;
+        sent_ += moved.bytes;
+        if (exchange_) exchange_->sent(moved.bytes);
     }
     on_written();
 }
@@ -199,11 +197,12 @@ void HttpSession::write_some() {
 void HttpSession::await_room() {
     write_deadline_ = Clock::now() + to_duration(shard_.config().body_timeout);
     arm_timer();
-    socket_.async_wait(tcp::socket::wait_write, [self = shared_from_this()](const Error& error) {
-        if (self->state_ == State::closed) return;
-        if (error) return self->close();
-        self->write_some();
-    });
+    stream_.socket().async_wait(tcp::socket::wait_write,
+                                [self = shared_from_this()](const Error& error) {
+                                    if (self->state_ == State::closed) return;
+                                    if (error) return self->close();
+                                    self->write_some();
+                                });
 }
 
 void HttpSession::on_written() {
@@ -239,9 +238,7 @@ void HttpSession::linger() {
     if (input_ended_) return close();
     state_ = State::lingering;
     input_ = {};
-    Error error;
-    socket_.shutdown(tcp::socket::shutdown_send, error);
-    if (error) return close();
+    if (!stream_.end_sending()) return close();
     read_deadline_ = Clock::now() + linger_time;
     arm_timer();
     read();
@@ -250,10 +247,14 @@ void HttpSession::linger() {
 void HttpSession::close() {
     if (state_ == State::closed) return;
     state_ = State::closed;
+    const bool in_order = !exchange_ && !writing_;
     if (exchange_) exchange_->close();
     exchange_.reset();
-    Error ignored;
-    socket_.close(ignored);
+    if (in_order) {
+        stream_.close_in_order();
+    } else {
+        stream_.close();
+    }
     timer_.cancel();
     ticket_.reset();
     const auto keep = std::move(self_);  // destroys this, perhaps, at the end of the function
@@ -262,7 +263,11 @@ void HttpSession::close() {
 // --- deadlines ---
 
 void HttpSession::set_read_deadline(double seconds) {
-    read_deadline_ = Clock::now() + to_duration(seconds);
+    set_read_deadline(Clock::now() + to_duration(seconds));
+}
+
+void HttpSession::set_read_deadline(Clock::time_point deadline) {
+    read_deadline_ = deadline;
     arm_timer();
 }
 
@@ -342,7 +347,7 @@ void HttpSession::log(LogLevel level, std::string event,
 
 std::string HttpSession::client_address() const {
     Error error;
-    const auto endpoint = socket_.remote_endpoint(error);
+    const auto endpoint = stream_.socket().remote_endpoint(error);
     return error ? std::string() : address_text(endpoint.address());
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <memory>
@@ -11,6 +11,7 @@
 
 #include "protocol/handshake.hpp"
 #include "server/shard.hpp"
+#include "server/stream.hpp"
 
 namespace jac::cloud {
 
@@ -18,19 +19,19 @@ struct Endpoints;
 class HttpExchange;
 class HttpRequestParser;
 
-// Serves HTTP/1.1 on an accepted socket of the shard's io_context until it is upgraded or closed:
-// /websocket and /healthz at once, everything else through the services' HttpQueue. On the shard's
-// thread.
+// Serves HTTP/1.1 on an accepted connection of the shard's io_context until it is upgraded or
+// closed: /websocket and /healthz at once, everything else through the services' HttpQueue. On the
+// shard's thread.
 class HttpSession final : public Connection, public std::enable_shared_from_this<HttpSession> {
   public:
     // `ticket` is the connection's place among those allowed, and is freed with it.
-    HttpSession(Shard& shard, boost::asio::ip::tcp::socket socket, std::shared_ptr<void> ticket);
+    HttpSession(Shard& shard, Stream stream, std::shared_ptr<void> ticket);
     ~HttpSession() override;
     HttpSession(const HttpSession&) = delete;
     HttpSession& operator=(const HttpSession&) = delete;
 
-    // Waits for requests.
-    void start();
+    // Waits for requests, for the head of the first one until `deadline`.
+    void start(std::chrono::steady_clock::time_point deadline);
     // Answers at once, and closes.
     void refuse(const Refusal& refusal);
 
@@ -85,6 +86,7 @@ class HttpSession final : public Connection, public std::enable_shared_from_this
     void close();
 
     void set_read_deadline(double seconds);
+    void set_read_deadline(Clock::time_point deadline);
     void extend_read_deadline(std::size_t received);
     void clear_read_deadline() { read_deadline_.reset(); }
     void arm_timer();
@@ -97,7 +99,7 @@ class HttpSession final : public Connection, public std::enable_shared_from_this
     std::string client_address() const;
 
     Shard& shard_;
-    boost::asio::ip::tcp::socket socket_;
+    Stream stream_;
     boost::asio::steady_timer timer_;
     std::shared_ptr<void> ticket_;
     std::shared_ptr<HttpSession> self_;  // until it is closed: nothing else owns it

@@ -63,13 +63,13 @@ void Shard::flush_if_gathered() {
     if (hub_.gathered() >= Hub::gather_limit) hub_.flush();
 }
 
-void Shard::start_websocket(boost::asio::ip::tcp::socket socket, Upgrade upgrade) {
+void Shard::start_websocket(Stream stream, Upgrade upgrade) {
     sessions_.now = std::chrono::steady_clock::now();
     const auto unix_now = std::time(nullptr);
     auto channel_id = upgrade.channel_id.empty() ? random_id(unix_now) : upgrade.channel_id;
     const auto number = ++last_number_;
     auto websocket = std::make_shared<WebsocketConnection>(
-        *this, std::move(socket), number, random_id(unix_now), std::move(channel_id),
+        *this, std::move(stream), number, random_id(unix_now), std::move(channel_id),
         upgrade.identity, upgrade.deflate_window, std::move(upgrade.ticket));
     websockets_.emplace(number, websocket);
     websocket->start(upgrade.response_head, {upgrade.leftover.data(), upgrade.leftover.size()});

@@ -16,6 +16,7 @@
 #include "pubsub/session.hpp"
 #include "server/mailbox.hpp"
 #include "server/services.hpp"
+#include "server/stream.hpp"
 #include "server/timer_wheel.hpp"
 
 namespace jac::cloud {
@@ -68,8 +69,8 @@ class Shard {
     // Connections assigned to this shard and not yet gone: counted by the listener and the tickets.
     std::atomic<std::uint64_t>& connection_count() noexcept { return connection_count_; }
 
-    // Starts the life of a WebSocket on a socket whose upgrade request was accepted.
-    void start_websocket(boost::asio::ip::tcp::socket socket, Upgrade upgrade);
+    // Starts the life of a WebSocket on a connection whose upgrade request was accepted.
+    void start_websocket(Stream stream, Upgrade upgrade);
 
     // For the shard's WebSockets: their place in the timer wheel, and their end.
     void wake_at(std::uint64_t number, TimePoint due);

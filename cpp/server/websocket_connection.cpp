@@ -1,28 +1,22 @@
 #include "server/websocket_connection.hpp"
 
-#include <sys/socket.h>
-#include <sys/uio.h>
-
 #include <array>
-#include <cerrno>
 
 namespace jac::cloud {
 
 namespace net = boost::asio;
 
-WebsocketConnection::WebsocketConnection(Shard& shard, net::ip::tcp::socket socket,
-                                         std::uint64_t number, std::string client_id,
-                                         std::string channel_id, const Identity& identity,
-                                         int deflate_window, std::shared_ptr<void> ticket)
+WebsocketConnection::WebsocketConnection(Shard& shard, Stream stream, std::uint64_t number,
+                                         std::string client_id, std::string channel_id,
+                                         const Identity& identity, int deflate_window,
+                                         std::shared_ptr<void> ticket)
     : Session(shard.sessions(), number, std::move(client_id), std::move(channel_id), identity,
               deflate_window),
       shard_(shard),
-      socket_(std::move(socket)),
+      stream_(std::move(stream)),
       ticket_(std::move(ticket)) {}
 
 void WebsocketConnection::start(std::string_view response_head, std::span<char> leftover) {
-    boost::system::error_code ignored;  // a socket that is gone shows at the first read
-    socket_.non_blocking(true, ignored);
     open(response_head);
     if (!leftover.empty()) receive(leftover);
     schedule();
@@ -32,46 +26,48 @@ void WebsocketConnection::start(std::string_view response_head, std::span<char> 
 // --- reading
 
 void WebsocketConnection::read() {
-    if (!socket_.is_open()) return;
+    if (!stream_.is_open()) return;
     if (!reading()) {
         watch_for_reset();
         return;
     }
     if (waiting_read_) return;
     waiting_read_ = true;
-    socket_.async_wait(net::socket_base::wait_read,
-                       [self = shared_from_this()](const boost::system::error_code& error) {
-                           self->waiting_read_ = false;
-                           if (!error) self->on_readable();
-                       });
+    stream_.socket().async_wait(
+        net::socket_base::wait_read,
+        [self = shared_from_this()](const boost::system::error_code& error) {
+            self->waiting_read_ = false;
+            if (!error) self->on_readable();
+        });
 }
 
 // Who is not read from for now may go all the same.
 void WebsocketConnection::watch_for_reset() {
     if (waiting_reset_) return;
     waiting_reset_ = true;
-    socket_.async_wait(net::socket_base::wait_error,
-                       [self = shared_from_this()](const boost::system::error_code& error) {
-                           self->waiting_reset_ = false;
-                           if (!error) self->abort();
-                       });
+    stream_.socket().async_wait(
+        net::socket_base::wait_error,
+        [self = shared_from_this()](const boost::system::error_code& error) {
+            self->waiting_reset_ = false;
+            if (!error) self->abort();
+        });
 }
 
 void WebsocketConnection::on_readable() {
     if (!reading()) return;
     auto& buffer = shard_.read_buffer();
-    const auto got = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), 0);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+    const auto got = stream_.read(buffer);
+    if (got.blocked()) {
         read();
         return;
     }
     context().now = std::chrono::steady_clock::now();
-    if (got <= 0) {
+    if (got.bytes != 0) receive({buffer.data(), got.bytes});
+    if (got.outcome == Transfer::Outcome::open) {
+        changed();
+    } else {
         abort();
-        return;
     }
-    receive({buffer.data(), static_cast<std::size_t>(got)});
-    changed();
 }
 
 // --- writing
@@ -79,7 +75,7 @@ void WebsocketConnection::on_readable() {
 // The end of a turn that queued something for this session.
 void WebsocketConnection::flush() {
     end_if_overflowed();
-    if (!socket_.is_open()) {
+    if (!stream_.is_open()) {
         outbox().clear();
         return;
     }
@@ -89,50 +85,40 @@ void WebsocketConnection::flush() {
     }
     if (!write_some()) return;
     if (ended()) {
-        close_socket();
+        close_stream();
     } else if (deaf()) {
-        boost::system::error_code ignored;  // a peer that has gone shows at the next read
-        socket_.shutdown(net::socket_base::shutdown_send, ignored);
+        stream_.end_sending();  // a peer that has gone shows at the next read
     }
 }
 
 // True once the outbox is empty.
 bool WebsocketConnection::write_some() {
-    constexpr std::size_t most = 64;
-    std::array<std::string_view, most> views;
-    std::array<iovec, most> vectors;
+    std::array<std::string_view, Stream::most_views> views;
     while (!outbox().empty()) {
         const auto count = outbox().front(views);
-        for (std::size_t i = 0; i < count; ++i) {
-            // sendmsg reads only: the const_cast is the interface's.
-            vectors[i] = {const_cast<char*>(views[i].data()), views[i].size()};
-        }
-        msghdr message{};
-        message.msg_iov = vectors.data();
-        message.msg_iovlen = count;
-        const auto sent = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL);
-        if (sent < 0) {
-            if (errno == EINTR) continue;
-            if (errno == EAGAIN) {
-                outbox().settle();
-                wait_writable();
-            } else {
-                abort();
-            }
+        const auto sent = stream_.write({views.data(), count});
+        if (sent.blocked()) {
+            outbox().settle();
+            wait_writable();
             return false;
         }
-        outbox().consume(static_cast<std::size_t>(sent));
+        if (sent.outcome != Transfer::Outcome::open) {
+            abort();
+            return false;
+        }
+        outbox().consume(sent.bytes);
     }
     return true;
 }
 
 void WebsocketConnection::wait_writable() {
     waiting_write_ = true;
-    socket_.async_wait(net::socket_base::wait_write,
-                       [self = shared_from_this()](const boost::system::error_code& error) {
-                           self->waiting_write_ = false;
-                           if (!error) self->context().hub.flush_later(*self);
-                       });
+    stream_.socket().async_wait(
+        net::socket_base::wait_write,
+        [self = shared_from_this()](const boost::system::error_code& error) {
+            self->waiting_write_ = false;
+            if (!error) self->context().hub.flush_later(*self);
+        });
 }
 
 // --- time
@@ -185,7 +171,7 @@ void WebsocketConnection::answer_token(const std::optional<Identity>& identity) 
 
 void WebsocketConnection::changed() {
     if (ended() && outbox().empty()) {
-        close_socket();
+        close_stream();
         return;
     }
     schedule();
@@ -195,23 +181,20 @@ void WebsocketConnection::changed() {
 // --- the end
 
 void WebsocketConnection::abort() {
+    stream_.close();
     lost();
-    close_socket();
+    retire_if_done();
 }
 
-void WebsocketConnection::close_socket() {
-    if (socket_.is_open()) {
-        boost::system::error_code ignored;  // closing is all that is left to do
-        socket_.shutdown(net::socket_base::shutdown_both, ignored);
-        socket_.close(ignored);
-    }
+void WebsocketConnection::close_stream() {
+    stream_.close_in_order();
     lost();
     retire_if_done();
 }
 
 // A session whose socket is gone lives on while its events are being worked through.
 void WebsocketConnection::retire_if_done() {
-    if (!socket_.is_open() && !busy()) shard_.remove(*this);
+    if (!stream_.is_open() && !busy()) shard_.remove(*this);
 }
 
 }  // namespace jac::cloud

@@ -1,22 +1,22 @@
 #pragma once
 
-#include <boost/asio/ip/tcp.hpp>
 #include <memory>
 
 #include "pubsub/session.hpp"
 #include "server/shard.hpp"
+#include "server/stream.hpp"
 
 namespace jac::cloud {
 
-// A session and its socket. The shard owns it until the socket is closed and no work of it is out.
+// A session and its stream. The shard owns it until that is closed and no work of it is out.
 class WebsocketConnection final : public Session,
                                   public Connection,
                                   public std::enable_shared_from_this<WebsocketConnection> {
   public:
     // `deflate_window` as in Subscriber.
-    WebsocketConnection(Shard& shard, boost::asio::ip::tcp::socket socket, std::uint64_t number,
-                        std::string client_id, std::string channel_id, const Identity& identity,
-                        int deflate_window, std::shared_ptr<void> ticket);
+    WebsocketConnection(Shard& shard, Stream stream, std::uint64_t number, std::string client_id,
+                        std::string channel_id, const Identity& identity, int deflate_window,
+                        std::shared_ptr<void> ticket);
 
     void start(std::string_view response_head, std::span<char> leftover);
 
@@ -42,11 +42,11 @@ class WebsocketConnection final : public Session,
     void wait_writable();
     bool write_some();
     void schedule();
-    void close_socket();
+    void close_stream();
     void retire_if_done();
 
     Shard& shard_;
-    boost::asio::ip::tcp::socket socket_;
+    Stream stream_;
     std::shared_ptr<void> ticket_;
     TimePoint scheduled_ = TimePoint::max();
     bool waiting_read_ = false;
