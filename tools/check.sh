@@ -25,6 +25,9 @@ tools/build.sh dev && check "clang-tidy" python tools/clang_tidy.py || status=1
 check "ruff format" ruff format --quiet --check
 check "ruff" ruff check --quiet
 check "mypy" mypy
+check "licences" python tools/licences.py --check
+# Says itself what it found, or that it could not be done.
+python tools/audit.py || status=1
 tools/build.sh release module && check "stub of the native module" \
     python -m mypy.stubtest jac_cloud._native --allowlist tools/stubtest_allowlist.txt --concise || status=1
 check "shell syntax" bash -n tools/*.sh .ci/run

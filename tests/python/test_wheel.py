@@ -1,5 +1,6 @@
 """The wheel by itself: in an empty environment, with no compiler in reach, it serves."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,7 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
+from carried import carried
 from support import REPOSITORY, ServerProcess, copy_app, scaled, without_sanitizer
 
 
@@ -74,3 +78,20 @@ def test_an_installed_wheel_has_the_pages_with_the_licences_of_others(
     for licence in ("docs/vendor/LICENSE", "docs/NOTICE", "redoc/LICENSE"):
         assert (pages / licence).read_text(), licence
     assert (pages / "redoc/vendor/redoc.standalone.js.LICENSE.txt").is_file()
+
+
+@pytest.mark.timeout(900)
+def test_an_installed_wheel_lists_what_it_carries_with_licences_and_what_it_requires(
+    environment: Path,
+) -> None:
+    metadata = next(environment.glob("lib/python3.*/site-packages/jac_cloud_native-*.dist-info"))
+    text = (metadata / "sboms" / "jac-cloud-native.cdx.json").read_text()
+    assert JsonStrictValidator(SchemaVersion.V1_7).validate_str(text) is None
+    parts = {part["name"]: part for part in json.loads(text)["components"]}
+    assert {"boost", "fmt", "nlohmann-json", "pybind11", "swagger-ui", "jaclang"} <= set(parts)
+    assert parts["jaclang"]["isExternal"]
+    for one in carried({}):
+        assert parts[one.name].get("version") == one.version
+        assert parts[one.name]["licenses"] == [{"license": {"id": one.licence}}]
+        kept = metadata / "licenses" if one.text.startswith("licenses/") else metadata.parent
+        assert (kept / one.text).read_text(), one.text
