@@ -1,5 +1,5 @@
 # The commands of this project; each is a script in tools/. CONTRIBUTING.md says more.
-.PHONY: help env build serve test check format wheel sanitize conformance conformance-full simulate bench clean
+.PHONY: help env build serve test check format wheel sanitize conformance conformance-full simulate soak bench clean
 
 help:
 	@echo "make serve     build, serve examples/chat and print the address of its page"
@@ -9,6 +9,7 @@ help:
 	@echo "make sanitize  the tests under AddressSanitizer and ThreadSanitizer"
 	@echo "make conformance  Autobahn's quick cases           make conformance-full  all of them"
 	@echo "make simulate  10,000 seeds of hubs and sessions on a simulated clock and network"
+	@echo "make soak      a million clients that come and go, then a mixed load of ten minutes"
 	@echo "make wheel     a wheel in dist/                    make bench     the benchmarks"
 	@echo "make env       .venv alone                         make clean     removes what all these made"
 
@@ -42,6 +43,9 @@ conformance-full: env
 
 simulate: env
 	@tools/simulate.sh
+
+soak: env
+	@tools/soak.sh
 
 sanitize: env
 	@tools/sanitize.sh

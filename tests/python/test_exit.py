@@ -1,5 +1,6 @@
 """How a process ends: with and without stop(), with events in flight, again and again."""
 
+import os
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ import pytest
 
 from support import scaled
 
-TIMES = 100
+TIMES = int(os.environ.get("EXITS", "100"))
 
 # A server with walkers that run, wait and publish while the interpreter goes down.
 PROGRAM = """
@@ -55,16 +56,37 @@ elif how == "raise":
 """
 
 
-@pytest.mark.timeout(300)
+# What goes wrong at a process's end.
+ABORTS = """
+import atexit, os
+atexit.register(os.abort)
+"""
+HANGS = """
+import atexit
+atexit.register(threading.Event().wait)
+"""
+
+
+def ended(program: str, how: str, seconds: float) -> tuple[int, str]:
+    """The status of a process that runs the program to its end, and what it complained of."""
+    result = subprocess.run(
+        [sys.executable, "-c", program, how],
+        capture_output=True,
+        text=True,
+        timeout=scaled(seconds),
+        check=False,
+    )
+    return result.returncode, result.stderr
+
+
+@pytest.mark.timeout(1500)
 @pytest.mark.parametrize(("how", "status"), [("stop", 0), ("leave", 0), ("raise", 3)])
 def test_the_interpreter_exits_with_events_in_flight(how: str, status: int) -> None:
     for _ in range(TIMES // 3 + 1):
-        ended = subprocess.run(
-            [sys.executable, "-c", PROGRAM, how],
-            capture_output=True,
-            text=True,
-            timeout=scaled(30),
-            check=False,
-        )
-        assert ended.returncode == status, ended.stderr
-        assert ended.stderr == ""
+        assert ended(PROGRAM, how, 30) == (status, "")
+
+
+def test_a_process_that_does_not_end_well_is_seen() -> None:
+    assert ended(PROGRAM + ABORTS, "leave", 30)[0] != 0
+    with pytest.raises(subprocess.TimeoutExpired):
+        ended(PROGRAM + HANGS, "leave", 3)
