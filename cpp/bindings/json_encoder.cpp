@@ -57,9 +57,10 @@ void append_escaped(std::string& out, std::string_view text) {
 
 }  // namespace
 
-std::string JsonEncoder::encode(py::handle value, const char* name) {
-    JsonEncoder encoder(name);
+std::string JsonEncoder::encode(py::handle value, const char* name, std::size_t max_bytes) {
+    JsonEncoder encoder(name, max_bytes);
     encoder.value(value.ptr());
+    encoder.make_room(0);
     return std::move(encoder.out_);
 }
 
@@ -131,6 +132,8 @@ void JsonEncoder::string(PyObject* value) {
     Py_ssize_t size = 0;
     const char* const text = PyUnicode_AsUTF8AndSize(value, &size);
     if (text == nullptr) refuse_with_cause("the text holds a lone surrogate");
+    // Before it is copied: it may be what is too long.
+    make_room(static_cast<std::size_t>(size));
     append_escaped(out_, {text, static_cast<std::size_t>(size)});
 }
 
@@ -208,7 +211,13 @@ void JsonEncoder::key(PyObject* value) {
     out_ += '"';
 }
 
+void JsonEncoder::make_room(std::size_t bytes) const {
+    if (bytes <= max_bytes_ && out_.size() <= max_bytes_ - bytes) return;
+    throw py::value_error(fmt::format("{}: more than {} bytes of JSON", name_, max_bytes_));
+}
+
 void JsonEncoder::enter() {
+    make_room(0);
     if (++depth_ <= max_depth) return;
     constexpr std::size_t shown = 3;
     path_.resize(std::min(path_.size(), shown));

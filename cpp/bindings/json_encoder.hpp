@@ -2,6 +2,7 @@
 
 #include <pybind11/pybind11.h>
 
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -12,16 +13,20 @@ namespace jac::cloud {
 // the GIL.
 class JsonEncoder {
   public:
-    // Throws TypeError (as error_already_set) naming the place: "data['user']['photo']: ...".
-    // `name` is what the value is called there.
-    static std::string encode(pybind11::handle value, const char* name);
+    // Throws TypeError (as error_already_set) naming the place: "data['user']['photo']: ...", and
+    // ValueError once the text is longer than `max_bytes`. `name` is what the value is called
+    // there.
+    static std::string encode(pybind11::handle value, const char* name,
+                              std::size_t max_bytes = unlimited);
+
+    static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
 
     // What turns other types into what can be encoded; it raises TypeError for what it does not
     // know. None takes it away.
     static void set_default(pybind11::object hook);
 
   private:
-    explicit JsonEncoder(const char* name) : name_(name) {}
+    JsonEncoder(const char* name, std::size_t max_bytes) : name_(name), max_bytes_(max_bytes) {}
 
     void value(PyObject* value);
     void other(PyObject* value);
@@ -33,6 +38,7 @@ class JsonEncoder {
     void dict(PyObject* value);
     void key(PyObject* value);
     void enter();
+    void make_room(std::size_t bytes) const;
     [[noreturn]] void refuse(const std::string& why) const;
     [[noreturn]] void refuse_with_cause(const std::string& why) const;
     std::string place() const;
@@ -46,6 +52,7 @@ class JsonEncoder {
     static constexpr std::size_t max_depth = 200;
 
     const char* name_;
+    std::size_t max_bytes_;
     std::string out_;
     std::vector<Step> path_;
     std::size_t depth_ = 0;

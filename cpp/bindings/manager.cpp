@@ -20,6 +20,9 @@ py::object& root_resolver() {
     return *hook;
 }
 
+// Written and read under the GIL.
+std::size_t max_bytes = JsonEncoder::unlimited;
+
 std::shared_ptr<Unit> current_unit() {
     PyObject* found = nullptr;
     if (PyContextVar_Get(current_unit_variable().ptr(), nullptr, &found) < 0) {
@@ -35,7 +38,7 @@ SharedMessage encode(const py::object& data) {
         throw py::type_error(std::string("data: a dict is expected, not a ") +
                              Py_TYPE(data.ptr())->tp_name);
     }
-    return std::make_shared<const Message>(JsonEncoder::encode(data, "data"));
+    return std::make_shared<const Message>(JsonEncoder::encode(data, "data", max_bytes));
 }
 
 std::string target_name(TargetKind kind, py::handle target) {
@@ -77,6 +80,10 @@ py::object current_unit_variable() {
     static auto* const variable = new py::object(
         py::reinterpret_steal<py::object>(PyContextVar_New("jac_cloud_unit", nullptr)));
     return *variable;
+}
+
+void WebsocketManager::set_max_bytes(std::size_t bytes) {
+    max_bytes = bytes;
 }
 
 void WebsocketManager::set_root_resolver(py::object hook) {

@@ -17,6 +17,9 @@ class WebsocketManager {
     std::size_t notify(TargetKind kind, const pybind11::object& targets,
                        const pybind11::object& data, bool after_commit) const;
 
+    // The longest message that is sent; ValueError for a longer one. Under the GIL.
+    static void set_max_bytes(std::size_t bytes);
+
     // What turns a Root node, or its anchor, into its "n::" id. TypeError for anything else.
     static void set_root_resolver(pybind11::object hook);
 };

@@ -34,6 +34,7 @@ void register_manager(py::module_& module) {
     module.attr("WEBSOCKET_MANAGER") = WebsocketManager();
 
     module.def("set_root_resolver", &WebsocketManager::set_root_resolver, py::arg("hook"));
+    module.def("set_max_notification_bytes", &WebsocketManager::set_max_bytes, py::arg("bytes"));
     module.def("set_json_default", &JsonEncoder::set_default, py::arg("hook"));
     module.def(
         "encode_json",

@@ -269,6 +269,9 @@ def encode_json(value: object, name: str = "value") -> bytes:
 def set_json_default(hook: Callable[[object], object] | None) -> None:
     """How other types are encoded: returns what JSON can hold, or raises TypeError."""
 
+def set_max_notification_bytes(bytes: int) -> None:  # noqa: A002
+    """The longest message of WEBSOCKET_MANAGER, as JSON; a longer one is a ValueError."""
+
 def set_root_resolver(hook: Callable[[object], str] | None) -> None:
     """How a Root node or its anchor is turned into its id. Raises TypeError for anything else."""
 

@@ -1,5 +1,7 @@
 """One attempt at a walker: in a unit of work of its own, from its input to its commit."""
 
+import os
+import sys
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass
 from typing import Any
@@ -11,10 +13,11 @@ from jac_cloud._native import CURRENT_UNIT, Unit
 from jac_cloud.access import is_denial
 from jac_cloud.answer import Result, checked_status
 from jac_cloud.commit import WriteConflict
+from jac_cloud.deadline import Deadline
 from jac_cloud.errors import Forbidden
 from jac_cloud.report_stream import CURRENT_LISTENER, Listener, ReportStream
 from jac_cloud.store import GraphStore
-from jac_cloud.unit import Deadline, UnitContext, UnitOfWork, accessible_node
+from jac_cloud.unit import UnitContext, UnitOfWork, accessible_node
 from jac_cloud.walker_spec import WalkerSpec
 
 type Inputs = bytes | Callable[[], dict[str, Any]]
@@ -47,7 +50,7 @@ class Attempt:
         CURRENT_UNIT.set(unit)
         with UnitOfWork(self.store, UUID(self.caller.root_hex)) as work:
             try:
-                result = self._spawn(work)
+                result = self._spawn_here(work)
                 if self.deadline is not None:
                     self.deadline.begin_commit()
                 work.context.commit()
@@ -61,6 +64,15 @@ class Attempt:
                 raise
             return result
 
+    def _spawn_here(self, work: UnitOfWork) -> Result:
+        process = os.getpid()
+        try:
+            return self._spawn(work)
+        finally:
+            # A child that the walker has forked: what is open is its parent's, to commit as well.
+            if os.getpid() != process:
+                os._exit(1 if sys.exception() else 0)
+
     def _spawn(self, work: UnitOfWork) -> Result:
         root = work.context.user_root.archetype
         node = root if self.node is None else accessible_node(self.node)
@@ -73,7 +85,8 @@ class Attempt:
         anchor, start = walker.__jac__, node.__jac__
         anchor.next = [start]
         if self.spec.is_async:
-            work.lease.run_async(plugin_manager.hook.async_spawn_call(walker=anchor, nd=start))
+            walk = plugin_manager.hook.async_spawn_call(walker=anchor, nd=start)
+            work.lease.run_async(walk, self.deadline)
         else:
             plugin_manager.hook.spawn_call(walker=anchor, nd=start)
         return self._result(work.context, walker.reports)

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from jac_cloud._native import Server, WalkerEvent, format_node_id
+from jac_cloud._native import WalkerEvent, format_node_id
 from jac_cloud.errors import Conflict, Forbidden, InvalidInput, WalkerFailed, WalkerTimeout
 from jac_cloud.logs import LeanRecord
+from jac_cloud.overdue import Overdue
 from jac_cloud.runtime import Caller, Deadline, Interpreter
 from jac_cloud.walker_spec import WalkerSpec
 
@@ -30,31 +31,35 @@ class _Run:
     worker: threading.Thread
     until: float
     deadline: Deadline = field(default_factory=Deadline)
+    replaced: bool = False
+    over: bool = False
 
 
 class Dispatcher:
-    """Takes walker events off the native server, runs them, and answers each exactly once.
+    """Runs the walkers of events and answers each event exactly once.
 
-    `workers` threads run walkers at the same time. A walker that runs longer than `walker_timeout`
-    seconds (0: no limit) is answered `timeout`; it cannot be stopped, but what it did is dropped
-    when it ends, and another thread takes its place meanwhile. All threads are daemons. `debug`
-    tells clients what a walker raised; `log` writes a line for each event.
+    `take` blocks for the next event and gives None at the end. `workers` threads run walkers at the
+    same time. A walker that runs longer than `walker_timeout` seconds (0: no limit) is answered
+    `timeout`, what it did is dropped, and `overdue` ends it or has its thread replaced. All threads
+    are daemons. `debug` tells clients what a walker raised; `log` writes a line for each event.
     """
 
     def __init__(
         self,
-        server: Server,
+        take: Callable[[], WalkerEvent | None],
         interpreter: Interpreter,
         walkers: Mapping[str, WalkerSpec],
         workers: int,
+        overdue: Overdue,
         walker_timeout: float = 0.0,
         debug: bool = False,
         log: bool = False,
     ) -> None:
-        self._server = server
+        self._take = take
         self._interpreter = interpreter
-        self._walkers = {name: spec for name, spec in walkers.items() if spec.websocket}
+        self._walkers = walkers
         self._workers = workers
+        self._overdue = overdue
         self._timeout = walker_timeout
         self._debug = debug
         self._log = log
@@ -91,7 +96,7 @@ class Dispatcher:
 
     def _work(self) -> None:
         try:
-            while (event := self._server.take_event()) is not None:
+            while (event := self._take()) is not None:
                 if not self._run(event):
                     break
         finally:
@@ -100,24 +105,30 @@ class Dispatcher:
                 self._changed.notify_all()
 
     def _run(self, event: WalkerEvent) -> bool:
-        """Whether the worker may go on: one that was late has been replaced."""
+        """Whether the worker may go on: one that was late may have been replaced."""
         run = _Run(event, threading.current_thread(), time.monotonic() + self._timeout)
         if self._timeout:
             with self._changed:
                 self._runs[run] = None
                 if len(self._runs) == 1:
                     self._changed.notify_all()
-        began = time.perf_counter()
-        result, answer = self._answer(event, run.deadline)
-        if self._log:
-            _log(event, result, time.perf_counter() - began)
-        if not run.deadline.finish():
-            return False
-        if self._timeout:
-            with self._changed:
-                del self._runs[run]
-        answer()
-        return True
+        try:
+            began = time.perf_counter()
+            with run.deadline.on_thread():
+                result, answer = self._answer(event, run.deadline)
+            if self._log:
+                _log(event, result, time.perf_counter() - began)
+            if run.deadline.finish():
+                answer()
+        except BaseException:
+            # No memory, most likely. The worker lives on.
+            logger.exception("an event could not be answered", extra={"walker": event.walker})
+            if run.deadline.finish():
+                event.fail("walker_failed")
+        with self._changed:
+            run.over = True
+            self._runs.pop(run, None)
+            return not run.replaced
 
     def _answer(self, event: WalkerEvent, deadline: Deadline) -> tuple[str, Callable[[], None]]:
         """Runs the event's walker; the result, and what is to be answered, which may have come too
@@ -165,16 +176,24 @@ class Dispatcher:
                     self._changed.wait(left)
                 elif run.deadline.expire():
                     del self._runs[run]
-                    self._replace(run)
+                    self._end(run)
                 else:
                     # It is committing, or has just ended.
                     self._changed.wait(_COMMIT_SECONDS)
 
-    def _replace(self, run: _Run) -> None:
-        self._threads.discard(run.worker)
-        self._start_worker()
+    def _end(self, run: _Run) -> None:
         logger.warning("walker timed out", extra={"walker": run.event.walker})
         run.event.fail("timeout", str(WalkerTimeout()))
+        self._overdue.end(run.event.walker, run.deadline, lambda: self._replace(run))
+
+    def _replace(self, run: _Run) -> bool:
+        with self._changed:
+            if run.over:
+                return False
+            run.replaced = True
+            self._threads.discard(run.worker)
+            self._start_worker()
+            return True
 
 
 def _log(event: WalkerEvent, result: str, seconds: float) -> None:

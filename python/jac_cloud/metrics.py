@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 from jac_cloud._native import Histogram
 from jac_cloud._native import Server as NativeServer
 from jac_cloud.meters import RequestMeters, WalkerMeters
+from jac_cloud.overdue import Overdue
 
 _PREFIX = "jac_cloud_"
 # An event that could not be read has no type.
@@ -38,11 +39,13 @@ class Metrics(Collector):
         self,
         native: NativeServer,
         walkers: WalkerMeters,
+        overdue: Overdue,
         requests: RequestMeters,
         queues: Mapping[str, Callable[[], int]],
     ) -> None:
         self._native = native
         self._walkers = walkers
+        self._overdue = overdue
         self._requests = requests
         self._queues = queues
         self._registry = CollectorRegistry()
@@ -60,6 +63,7 @@ class Metrics(Collector):
         yield from self._connections()
         yield from self._messages()
         yield from self._walks()
+        yield from self._late_walks()
         yield from self._http()
 
     def _connections(self) -> Iterator[Metric]:
@@ -149,6 +153,22 @@ class Metrics(Collector):
             "Attempts at a walker after its first.",
             ("walker",),
             [((name,), meter.replays.value) for name, meter in meters],
+        )
+
+    def _late_walks(self) -> Iterator[Metric]:
+        yield _gauge(
+            "walkers_stuck",
+            "Walkers past their time that cannot be ended and still run, now.",
+            self._overdue.stuck,
+        )
+        yield _counters(
+            "walkers_overdue",
+            "Walkers past their time, by what came of it.",
+            ("result",),
+            [
+                (("ended",), self._overdue.ended.value),
+                (("stuck",), self._overdue.stuck_ever.value),
+            ],
         )
 
     def _http(self) -> Iterator[Metric]:

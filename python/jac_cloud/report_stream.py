@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from jac_cloud.unit import Deadline
+from jac_cloud.deadline import Deadline
 
 # A walker waits while more than this is on its way to a reader who is slower.
 _PENDING_BYTES = 256 << 10

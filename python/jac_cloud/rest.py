@@ -19,6 +19,7 @@ from jac_cloud.meters import RequestMeters
 from jac_cloud.metrics import Metrics
 from jac_cloud.openapi import install_openapi
 from jac_cloud.operating_routes import operating_routes
+from jac_cloud.overdue import Overdue
 from jac_cloud.proxies import BehindProxies, TrustedProxies
 from jac_cloud.readiness import Readiness
 from jac_cloud.request_log import RequestLog
@@ -57,6 +58,7 @@ def create_app(
     identities: Identities,
     settings: Settings,
     pools: Pools,
+    overdue: Overdue,
     info: AppInfo,
     operating: Operating,
     static: Path | None = None,
@@ -82,7 +84,7 @@ def create_app(
     def who(request: Request) -> Caller:
         return caller(request, identities)
 
-    app.router.routes += walker_routes(interpreter, walkers, who, settings, pools.walkers)
+    app.router.routes += walker_routes(interpreter, walkers, who, settings, pools.walkers, overdue)
     app.include_router(user_routes(interpreter, users, tokens, identities, settings, pools.hashes))
     app.include_router(operating_routes(settings, operating.metrics, operating.readiness))
     app.include_router(document_routes(app.openapi, info, walkers.values(), settings))

@@ -26,8 +26,9 @@ from jac_cloud.access import PUBLIC_ROOT, enforced
 from jac_cloud.answer import Result
 from jac_cloud.attempt import Attempt, Caller, Inputs, WhileServing
 from jac_cloud.commit import WriteConflict
+from jac_cloud.deadline import Deadline
 from jac_cloud.discovery import load_and_discover
-from jac_cloud.errors import Conflict, InvalidInput, WalkerError, WalkerFailed
+from jac_cloud.errors import Conflict, InvalidInput, WalkerError, WalkerFailed, WalkerTimeout
 from jac_cloud.graph_removal import remove_root
 from jac_cloud.loading import importable, load_module
 from jac_cloud.memory import UnitMemory
@@ -38,7 +39,6 @@ from jac_cloud.store import GraphStore
 from jac_cloud.turns import Turns
 from jac_cloud.unit import (
     SYSTEM_ROOT,
-    Deadline,
     NoUnitContext,
     UnitOfWork,
 )
@@ -165,7 +165,7 @@ class Interpreter:
                     raise
                 except BaseException as error:  # noqa: BLE001 - SystemExit ends the walker only
                     unit.discard()
-                    failure = self._failed(spec, error)
+                    failure = self._failure(spec, error, deadline)
                 else:
                     unit.commit()
                     return result
@@ -205,7 +205,11 @@ class Interpreter:
         finally:
             memory.close()
 
-    def _failed(self, spec: WalkerSpec, error: BaseException) -> WalkerFailed:
+    def _failure(
+        self, spec: WalkerSpec, error: BaseException, deadline: Deadline | None
+    ) -> WalkerError:
+        if deadline is not None and deadline.ended_by(error):
+            return WalkerTimeout()
         ref = secrets.token_hex(8)
         # A walker that recursed to the limit leaves a trace of a thousand frames: fine in a log.
         logger.error("walker failed", exc_info=error, extra={"walker": spec.name, "ref": ref})

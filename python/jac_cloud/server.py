@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from jac_cloud import app_info, deletion
 from jac_cloud._native import Server as NativeServer
-from jac_cloud._native import refuse_in_forked_child
+from jac_cloud._native import refuse_in_forked_child, set_max_notification_bytes
 from jac_cloud.asgi import AsgiBridge
 from jac_cloud.data_folder import data_folder, make_tokens, open_users
 from jac_cloud.dispatcher import Dispatcher
@@ -22,6 +22,7 @@ from jac_cloud.identity import Identities
 from jac_cloud.logs import NativeLogs
 from jac_cloud.meters import RequestMeters
 from jac_cloud.metrics import Metrics
+from jac_cloud.overdue import Overdue
 from jac_cloud.readiness import Readiness
 from jac_cloud.rest import Operating, Pools, create_app
 from jac_cloud.revocation_watcher import RevocationWatcher
@@ -167,6 +168,7 @@ class _Parts:
         tokens = make_tokens(data_dir, settings, self.users)
         identities = Identities(tokens, self.users)
 
+        set_max_notification_bytes(settings.max_notification_bytes)
         self.native = NativeServer(settings.native())
         undo.callback(self._join)
         undo.callback(lambda: self.native.stop(self._seconds_left()))
@@ -178,14 +180,16 @@ class _Parts:
             DaemonPool(workers, "jac-cloud-rest"),
             DaemonPool(settings.hash_threads or _cores(), "jac-cloud-hash"),
         )
+        self.overdue = Overdue(settings.max_stuck_walkers)
         self.logs = NativeLogs(self.native)
         self.checker = TokenChecker(self.native, identities)
         self.revoker = RevocationWatcher(self.native, self.users.revocations)
         self.dispatcher = Dispatcher(
-            self.native,
+            self.native.take_event,
             self.interpreter,
-            self.walkers,
+            {name: spec for name, spec in self.walkers.items() if spec.websocket},
             workers,
+            self.overdue,
             settings.walker_timeout,
             settings.debug,
             log=settings.request_log == "all",
@@ -199,6 +203,7 @@ class _Parts:
             identities,
             settings,
             self.pools,
+            self.overdue,
             app_info.read(app),
             self._operating(),
             static if settings.static and static.is_dir() else None,
@@ -222,7 +227,7 @@ class _Parts:
         self.readiness = Readiness({"graph": self.interpreter.check, "users": self.users.check})
         return Operating(
             requests,
-            Metrics(self.native, self.interpreter.meters, requests, queues),
+            Metrics(self.native, self.interpreter.meters, self.overdue, requests, queues),
             self.readiness,
         )
 
@@ -231,6 +236,7 @@ class _Parts:
 
     def _join(self) -> None:
         self.readiness.close(_JOIN_SECONDS)
+        self.overdue.close(_JOIN_SECONDS)
         for pool in (self.pools.walkers, self.pools.hashes):
             pool.shutdown(wait=False)
             if not pool.join(_JOIN_SECONDS):

@@ -195,6 +195,18 @@ class Settings(BaseSettings):
         "Time a walker may take before its caller is answered `timeout`.",
         seconds(zero="no limit"),
     )
+    max_stuck_walkers: int = _walkers(
+        32,
+        "Walkers past their time whose threads are replaced until they return; beyond them there "
+        "are fewer `workers`.",
+        Range(1, 1024, "threads", zero="none is replaced"),
+    )
+    max_notification_bytes: int = _walkers(
+        16 << 20,
+        "Longest message that walkers may send; `notify_users` and its like raise ValueError for a "
+        "longer one.",
+        Range(125, _GIB, "bytes"),
+    )
     walker_attempts: int = _walkers(
         100,
         "Times that a walker is run for one call while others keep changing the same data; then "

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jac_cloud._jaclang import make_tables
+from jac_cloud.deadline import Deadline
 
 # Another process (a second server, `jac db`) may hold the write lock for so long.
 _BUSY_SECONDS = 5.0
@@ -71,13 +72,19 @@ class Lease:
         ).fetchone()
         return row is not None
 
-    def run_async[T](self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Runs a coroutine to its end on this lease's loop; tasks that it leaves are cancelled."""
+    def run_async[T](self, coroutine: Coroutine[Any, Any, T], deadline: Deadline | None) -> T:
+        """Runs a coroutine to its end on this lease's loop; tasks that it leaves are cancelled, and
+        so is the coroutine itself once `deadline` has expired.
+        """
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
         loop = self._loop
+        task = loop.create_task(coroutine)
         try:
-            return loop.run_until_complete(coroutine)
+            if deadline is None:
+                return loop.run_until_complete(task)
+            with deadline.in_task(task):
+                return loop.run_until_complete(task)
         except (SystemExit, KeyboardInterrupt):
             # They break out of the loop in the middle of a step: it is not to be used again.
             self._loop = None

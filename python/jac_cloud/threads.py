@@ -54,17 +54,18 @@ class DaemonPool(Executor):
         """How many calls wait for a thread, as of a moment ago."""
         return self._calls.qsize()
 
-    def abandon(self, future: Future[Any]) -> None:
-        """Counts on a call no longer: it is cancelled, or if it runs, another thread takes the
-        place of its own, which ends with it.
+    def replace(self, future: Future[Any]) -> bool:
+        """Has another thread take the place of the call's own, which ends with it.
+
+        False if the call does not run.
         """
-        if future.cancel():
-            return
         with self._lock:
             thread = self._running.pop(future, None)
-            if thread is not None:
-                self._threads.discard(thread)
-                self._start_thread()
+            if thread is None or self._closed:
+                return False
+            self._threads.discard(thread)
+            self._start_thread()
+            return True
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Takes no more calls; those queued still run. `cancel_futures` is not supported."""

@@ -1,9 +1,7 @@
 """A unit of work: one attempt at running a walker in an execution context of its own."""
 
-import threading
 from contextvars import ContextVar
 from dataclasses import MISSING
-from enum import Enum
 from typing import Any, NoReturn, Self
 from uuid import UUID
 
@@ -17,7 +15,7 @@ from jac_cloud._jaclang import (
     isolate_request_walk_stack,
 )
 from jac_cloud._native import parse_node_id
-from jac_cloud.errors import Forbidden, WalkerTimeout
+from jac_cloud.errors import Forbidden
 from jac_cloud.memory import UnitMemory
 from jac_cloud.store import GraphStore, Lease
 
@@ -134,59 +132,3 @@ def accessible_node(node_id: str) -> Any:
     if not isinstance(anchor, NodeAnchor) or not JacRuntimeInterface.check_read_access(anchor):
         raise Forbidden
     return anchor.archetype
-
-
-class _Phase(Enum):
-    RUNNING = 1
-    COMMITTING = 2
-    EXPIRED = 3
-    FINISHED = 4
-
-
-class Deadline:
-    """Decides who comes first, a run's end or its time limit. Safe to use from any thread."""
-
-    def __init__(self) -> None:
-        self._phase = _Phase.RUNNING
-        self._due = False
-        self._lock = threading.Lock()
-
-    def expire(self) -> bool:
-        """The time is up. Whether that came first; then nothing of the run will be committed.
-
-        Otherwise the run has ended, or its commit has begun and decides: if that meets a conflict,
-        the run ends with WalkerTimeout.
-        """
-        with self._lock:
-            self._due = True
-            if self._phase is _Phase.RUNNING:
-                self._phase = _Phase.EXPIRED
-            return self._phase is _Phase.EXPIRED
-
-    def check(self) -> None:
-        """WalkerTimeout if the time limit came first."""
-        if self._phase is _Phase.EXPIRED:
-            raise WalkerTimeout
-
-    def begin_commit(self) -> None:
-        """WalkerTimeout if the time limit came first."""
-        with self._lock:
-            self.check()
-            self._phase = _Phase.COMMITTING
-
-    def run_again(self) -> None:
-        """The commit met a conflict: the run is on its way again if there is time left."""
-        with self._lock:
-            if self._phase is _Phase.COMMITTING:
-                self._phase = _Phase.EXPIRED if self._due else _Phase.RUNNING
-
-    def finish(self) -> bool:
-        """The run has ended. Whether its answer counts: not if the time limit came first."""
-        with self._lock:
-            if self._phase is not _Phase.EXPIRED:
-                self._phase = _Phase.FINISHED
-            return self._phase is _Phase.FINISHED
-
-    @property
-    def finished(self) -> bool:
-        return self._phase is _Phase.FINISHED

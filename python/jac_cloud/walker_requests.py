@@ -15,6 +15,7 @@ from jac_cloud.answer import Result
 from jac_cloud.errors import WalkerTimeout
 from jac_cloud.event_stream import EventStreamResponse
 from jac_cloud.given_input import GivenInput, InputSource
+from jac_cloud.overdue import Overdue
 from jac_cloud.refusals import refusal_of, unauthenticated
 from jac_cloud.report_stream import ReportStream
 from jac_cloud.runtime import Caller, Deadline, Interpreter
@@ -41,7 +42,10 @@ class Call:
 
 
 class WalkerRequests:
-    """Runs walkers for requests, on the threads of `pool`. `who` tells who asks; it may wait."""
+    """Runs walkers for requests, on the threads of `pool`. `who` tells who asks; it may wait.
+
+    `overdue` ends those that run too long, or whose reader has left.
+    """
 
     def __init__(
         self,
@@ -49,11 +53,13 @@ class WalkerRequests:
         who: Callable[[Request], Caller],
         settings: Settings,
         pool: DaemonPool,
+        overdue: Overdue,
     ) -> None:
         self._settings = settings
         self._interpreter = interpreter
         self._who = who
         self._pool = pool
+        self._overdue = overdue
 
     async def answer(
         self, spec: WalkerSpec, source: InputSource, node: str | None, request: Request
@@ -75,31 +81,37 @@ class WalkerRequests:
 
     def _run(self, call: Call) -> Result:
         spec = call.spec
-        caller = self._who(call.request)
-        if spec.auth and not caller.authenticated:
-            raise unauthenticated(f"Walker {spec.name} requires to be authenticated!")
-        call.given.check_depth(self._settings.max_json_depth)
-        return self._interpreter.run(
-            spec, call.given.read, caller, call.node, Unit, call.deadline, call.stream
-        )
+        with call.deadline.on_thread():
+            caller = self._who(call.request)
+            if spec.auth and not caller.authenticated:
+                raise unauthenticated(f"Walker {spec.name} requires to be authenticated!")
+            call.given.check_depth(self._settings.max_json_depth)
+            return self._interpreter.run(
+                spec, call.given.read, caller, call.node, Unit, call.deadline, call.stream
+            )
 
     async def _finish(self, call: Call, running: Future[Result]) -> Result:
         result = asyncio.wrap_future(running)
         if limit := self._settings.walker_timeout:
             await asyncio.wait([result], timeout=limit)
             if not result.done() and call.deadline.expire():
-                self._pool.abandon(running)
+                self._end(call, running)
                 _LOGGER.warning("walker timed out", extra={"walker": call.spec.name})
                 raise WalkerTimeout
         # Done, or too late to be stopped: its commit is under way.
         return await result
+
+    def _end(self, call: Call, running: Future[Result]) -> None:
+        if not running.cancel():
+            replace = partial(self._pool.replace, running)
+            self._overdue.end(call.spec.name, call.deadline, replace)
 
     async def _streamed(
         self, call: Call, stream: ReportStream, running: Future[Result]
     ) -> Response:
         def leave() -> None:
             if call.deadline.expire():
-                self._pool.abandon(running)
+                self._end(call, running)
                 _LOGGER.info("the reader of a walker left", extra={"walker": call.spec.name})
             stream.leave()
 

@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from jac_cloud.given_input import InputSource
+from jac_cloud.overdue import Overdue
 from jac_cloud.refusals import Refusal
 from jac_cloud.runtime import Caller, Interpreter
 from jac_cloud.settings import Settings
@@ -27,9 +28,10 @@ def walker_routes(
     who: Callable[[Request], Caller],
     settings: Settings,
     pool: DaemonPool,
+    overdue: Overdue,
 ) -> list[BaseRoute]:
     """The routes under `/walker`. Walkers run on `pool`, where `who` tells who asks, too."""
-    requests = WalkerRequests(interpreter, who, settings, pool)
+    requests = WalkerRequests(interpreter, who, settings, pool, overdue)
     routes = [
         route
         for spec in walkers.values()

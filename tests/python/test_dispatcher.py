@@ -15,6 +15,7 @@ from gates import gate
 from in_process import App, loaded
 from jac_cloud._native import Server
 from jac_cloud.dispatcher import Dispatcher
+from jac_cloud.overdue import Overdue
 from support import Client, eventually, eventually_async, scaled
 
 
@@ -25,11 +26,13 @@ class Dispatching:
         self.app = app
         self.server = Server({"host": "127.0.0.1", "port": 0})
         walkers = app.interpreter.walkers
-        self.server.set_walkers(
-            {name: spec.auth for name, spec in walkers.items() if spec.websocket}
+        of_websocket = {name: spec for name, spec in walkers.items() if spec.websocket}
+        self.server.set_walkers({name: spec.auth for name, spec in of_websocket.items()})
+        self.overdue = Overdue(max_stuck=1)
+        settings = {"workers": 2, "overdue": self.overdue, **options}
+        self.dispatcher = Dispatcher(
+            self.server.take_event, app.interpreter, of_websocket, **settings
         )
-        settings = {"workers": 2, **options}
-        self.dispatcher = Dispatcher(self.server, app.interpreter, walkers, **settings)
         self.server.start()
         self.dispatcher.start()
         self._tokens = threading.Thread(target=self._accept_tokens, daemon=True)
@@ -44,6 +47,7 @@ class Dispatching:
         self.server.drain()
         ended = self.dispatcher.stop(time.monotonic() + scaled(20))
         self.server.stop(1.0)
+        self.overdue.close(scaled(10))
         self._tokens.join(scaled(10))
         return ended
 

@@ -52,7 +52,7 @@ def test_a_closed_pool_finishes_what_is_queued_and_takes_nothing_more() -> None:
     assert all(future.done() for future in queued)
 
 
-def test_the_place_of_an_abandoned_call_is_taken_by_another_thread() -> None:
+def test_the_place_of_a_replaced_call_is_taken_by_another_thread() -> None:
     pool = DaemonPool(1, "test")
     begun, go = threading.Event(), threading.Event()
 
@@ -65,9 +65,9 @@ def test_the_place_of_an_abandoned_call_is_taken_by_another_thread() -> None:
     begun.wait()
     queued = pool.submit(int, "1")
     next_one = pool.submit(threading.current_thread)
-    pool.abandon(queued)
-    assert queued.cancelled()
-    pool.abandon(late)
+    assert not pool.replace(queued)
+    assert pool.replace(late)
+    assert not pool.replace(late)
     replacement = next_one.result()
     go.set()
     abandoned = late.result()
@@ -78,12 +78,12 @@ def test_the_place_of_an_abandoned_call_is_taken_by_another_thread() -> None:
     pool.shutdown()
 
 
-def test_a_call_that_has_ended_can_be_abandoned_to_no_effect() -> None:
+def test_the_thread_of_a_call_that_has_ended_is_not_replaced() -> None:
     pool = DaemonPool(1, "test")
     done = pool.submit(threading.current_thread)
     thread = done.result()
     pool.submit(int).result()
-    pool.abandon(done)
+    assert not pool.replace(done)
     assert pool.submit(threading.current_thread).result() is thread
     pool.shutdown()
 
