@@ -46,10 +46,15 @@ std::string walker_reply(std::string_view walker, const WalkerAnswer& answer, st
     return out;
 }
 
-std::string ack_reply(std::string_view id) {
-    std::string out = R"({"type":"ack")";
+void append_ack_reply(std::string& out, std::string_view id) {
+    out += R"({"type":"ack")";
     append_id(out, id);
     out += '}';
+}
+
+std::string ack_reply(std::string_view id) {
+    std::string out;
+    append_ack_reply(out, id);
     return out;
 }
 

@@ -26,6 +26,7 @@ std::string walker_reply(std::string_view walker, const WalkerAnswer& answer, st
 
 // For an event with an id that has no reply of its own.
 std::string ack_reply(std::string_view id);
+void append_ack_reply(std::string& out, std::string_view id);
 
 // The table's sentence; `name` fills its {}.
 std::string error_sentence(ReplyError error, std::string_view name);

@@ -41,6 +41,9 @@ struct SessionContext {
     ShardCounters counters;
     Inflater inflater;
     TimePoint now;  // set by the shard before it calls a session
+    // For the event that is being acted on, kept for their memory.
+    Targets targets{};
+    std::string text{};
 };
 
 // One WebSocket's life, without its socket: takes the bytes that came, acts on the events in them

@@ -70,11 +70,15 @@ void Session::act_publish(const ClientEvent& event) {
         reply_error(ReplyError::forbidden, event);
         return;
     }
-    const Targets targets(target_kind(event.type), event.targets);
+    Targets& targets = context_.targets;
+    targets.assign(target_kind(event.type), event.targets);
     count(event.type);
     context_.hub.publish(targets, event.data);
     context_.broker.publish_elsewhere(targets, event.data, context_.shard);
-    if (!event.id.empty()) reply(ack_reply(event.id));
+    if (event.id.empty()) return;
+    context_.text.clear();
+    append_ack_reply(context_.text, event.id);
+    reply(context_.text);
 }
 
 void Session::act_walker(const ClientEvent& event) {

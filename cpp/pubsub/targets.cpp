@@ -7,29 +7,41 @@ namespace jac::cloud {
 
 namespace {
 
+// Sorts, and returns how many are left when each is there once.
 template <class Value, class Less>
-void keep_each_once(std::vector<Value>& values, Less less) {
-    if (values.size() < 2) return;
+std::size_t each_once(std::span<Value> values, Less less) {
+    if (values.size() < 2) return values.size();
     std::ranges::sort(values, less);
-    const auto repeated = std::ranges::unique(values);
-    values.erase(repeated.begin(), repeated.end());
+    return values.size() - std::ranges::unique(values).size();
 }
+
+// What one event may leave behind for the next is small: its sender chooses how long names are.
+constexpr std::size_t kept_names = 16;
+constexpr std::size_t kept_capacity = 1024;
 
 }  // namespace
 
-Targets::Targets(TargetKind kind, std::span<const std::string_view> names) : kind_(kind) {
+void Targets::assign(TargetKind kind, std::span<const std::string_view> names) {
+    kind_ = kind;
+    name_count_ = 0;
+    if (names_.size() > kept_names) names_.resize(kept_names);
+    for (std::string& name : names_) {
+        if (name.capacity() > kept_capacity) std::string().swap(name);
+    }
+    roots_.clear();
     if (kind != TargetKind::user) {
-        names_.assign(names.begin(), names.end());
-        keep_each_once(names_, std::less<>{});
+        if (names_.size() < names.size()) names_.resize(names.size());
+        std::ranges::copy(names, names_.begin());
+        name_count_ = each_once(std::span(names_.data(), names.size()), std::less<>{});
         return;
     }
     roots_.reserve(names.size());
     for (const auto name : names) {
         if (const auto root = parse_node_id(name)) roots_.push_back(*root);
     }
-    keep_each_once(roots_, [](const NodeId& a, const NodeId& b) {
+    roots_.resize(each_once(std::span(roots_), [](const NodeId& a, const NodeId& b) {
         return a.high != b.high ? a.high < b.high : a.low < b.low;
-    });
+    }));
 }
 
 }  // namespace jac::cloud

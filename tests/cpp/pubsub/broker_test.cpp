@@ -17,13 +17,26 @@ using Names = std::vector<std::string_view>;
 
 TEST(Targets, AreEachThereOnce) {
     const Targets channels(TargetKind::channel, Names{"b", "a", "b", "", "a"});
-    EXPECT_EQ(channels.names(), (std::vector<std::string>{"", "a", "b"}));
+    EXPECT_TRUE(std::ranges::equal(channels.names(), Names{"", "a", "b"}));
     EXPECT_TRUE(channels.roots().empty());
     const Targets users(TargetKind::user,
                         Names{"n::000000000000000000000002", "bad", "n::000000000000000000000001",
                               "00000000000000000000000000000002"});
     EXPECT_EQ(users.roots(), (std::vector<NodeId>{{0, 1}, {0, 2}}));
     EXPECT_TRUE(users.names().empty());
+}
+
+TEST(Targets, AreThoseAssignedLast) {
+    const std::string long_name(100'000, 'x');
+    Targets targets(TargetKind::channel, Names{"b", long_name, "a"});
+    const Targets copy = targets;
+    targets.assign(TargetKind::client, Names{"c", "c"});
+    EXPECT_TRUE(std::ranges::equal(targets.names(), Names{"c"}));
+    targets.assign(TargetKind::user, Names{"n::000000000000000000000001"});
+    EXPECT_TRUE(targets.names().empty());
+    EXPECT_EQ(targets.roots(), (std::vector<NodeId>{{0, 1}}));
+    EXPECT_EQ(targets.kind(), TargetKind::user);
+    EXPECT_TRUE(std::ranges::equal(copy.names(), Names{"a", "b", long_name}));
 }
 
 TEST(Directory, KnowsWhichShardsHaveMembersAndHowMany) {
