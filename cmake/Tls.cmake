@@ -26,6 +26,7 @@ function(jac_try_openssl static result)
         extern \"C\" void* probe() { return SSL_CTX_new(TLS_server_method()); }" ${result}_LINKS)
     set(${result} ${${result}_LINKS} PARENT_SCOPE)
     set(JAC_CLOUD_OPENSSL_LIBRARIES ${libraries} PARENT_SCOPE)
+    set(JAC_CLOUD_OPENSSL_VERSION ${OPENSSL_VERSION} PARENT_SCOPE)
     set(JAC_CLOUD_OPENSSL_INCLUDE ${OPENSSL_INCLUDE_DIR} PARENT_SCOPE)
 endfunction()
 

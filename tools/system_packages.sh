@@ -38,16 +38,23 @@ if sys.base_prefix == "/usr":
 
 need_python
 need_command c++ g++
+# Without it the build has no TLS, and says so.
+need_openssl() { need_file /usr/include/openssl/ssl.h libssl-dev; }
 if [ "${1:-build}" = test ]; then
+    need_openssl
     need_file /usr/include/gtest/gtest.h libgtest-dev
     need_command chromium chromium
     need_command node nodejs
     need_command npm npm
+    need_command curl curl
     # Outside of PATH in Debian: each version has a folder of its own.
     [ -n "$(compgen -G '/usr/lib/postgresql/*/bin/initdb')" ] || need_command initdb postgresql
 fi
-# Only makes rebuilding quick, so it is not asked of those who cannot install it here.
-if root; then need_command ccache ccache; fi
+# The build does without these, so they are not asked of those who cannot install them here.
+if root; then
+    need_command ccache ccache
+    [ "${1:-build}" = test ] || need_openssl
+fi
 
 [ ${#missing[@]} -gt 0 ] || exit 0
 if ! root; then

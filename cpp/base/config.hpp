@@ -20,6 +20,8 @@ struct Config {
     unsigned backlog = 4096;       // connections the kernel holds until they are accepted
     unsigned max_connections = 0;  // 0: as the descriptor limit allows, less a reserve of 64
     unsigned max_connections_per_address = 0;  // 0: no limit
+    std::string tls_cert;  // PEM file of a certificate and its issuers'; empty: no TLS
+    std::string tls_key;   // PEM file of its key; empty: in the same file
 
     std::size_t max_message_bytes = std::size_t{1} << 20;  // one message, all fragments
     unsigned max_json_depth = 64;                          // levels of objects and arrays

@@ -122,6 +122,9 @@ struct ShardCounters {
     Counter slow_consumers;
     Counter not_responding;
     Counter rate_limited;
+    Counter tls_handshakes;  // whole ones
+    Counter tls_resumed;     // shorter ones, of a client that had been here
+    Counter tls_failures;
     Counter identities_lost;  // tokens that expired or were revoked under a session
 };
 

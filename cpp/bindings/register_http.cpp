@@ -126,6 +126,8 @@ void register_http(py::module_& module) {
                                    return std::string(request.http10 ? "1.0" : "1.1");
                                }))
         .def_property_readonly("headers", &headers_of)
+        .def_property_readonly("secure",
+                               of([](auto& request) { return request.endpoints->secure; }))
         .def_property_readonly("client", of([](auto& request) {
                                    return std::pair(request.endpoints->client_address,
                                                     request.endpoints->client_port);

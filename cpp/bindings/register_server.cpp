@@ -55,6 +55,8 @@ Config read_config(const py::dict& settings) {
         {"backlog", number(config.backlog)},
         {"max_connections", number(config.max_connections)},
         {"max_connections_per_address", number(config.max_connections_per_address)},
+        {"tls_cert", [&](auto&, auto value) { config.tls_cert = py::str(value); }},
+        {"tls_key", [&](auto&, auto value) { config.tls_key = py::str(value); }},
         {"max_message_bytes", number(config.max_message_bytes)},
         {"max_json_depth", number(config.max_json_depth)},
         {"max_targets", number(config.max_targets)},
@@ -281,6 +283,14 @@ void register_server(py::module_& module) {
             },
             py::arg("user_id"), py::arg("number"), py::arg("token_id") = py::none(),
             py::arg("spared") = py::none())
+        .def("reload_tls",
+             [](Server& server) {
+                 refuse_in_forked_child();
+                 // Safe without the GIL: as start(); files may be slow to read.
+                 const GilRelease release;
+                 server.reload_tls();
+             })
+        .def_property_readonly("certificate_expires_at", &Server::certificate_expires_at)
         .def("drain",
              [](Server& server) {
                  refuse_in_forked_child();

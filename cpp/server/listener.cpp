@@ -12,6 +12,7 @@
 
 #include "base/error.hpp"
 #include "server/http_session.hpp"
+#include "server/tls_handshake.hpp"
 
 namespace jac::cloud {
 
@@ -189,14 +190,7 @@ void Listener::hand_over(int descriptor, const tcp::endpoint& client) {
         // Answers are small and awaited: they must not wait for more to fill a segment.
         accepted.set_option(tcp::no_delay(true), error);
         accepted.non_blocking(true, error);
-        const auto session =
-            std::make_shared<HttpSession>(shard, Stream(std::move(accepted)), ticket);
-        if (refusal) {
-            session->refuse(*refusal);
-        } else {
-            session->start(std::chrono::steady_clock::now() +
-                           to_duration(shard.config().handshake_timeout));
-        }
+        begin_connection(shard, std::move(accepted), refusal, ticket);
     });
 }
 

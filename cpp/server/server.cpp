@@ -9,6 +9,10 @@ namespace jac::cloud {
 
 Server::Server(Config config) : services_(std::move(config)) {
     services_.config.validate();
+    if (!services_.config.tls_cert.empty()) {
+        services_.tls = std::make_unique<TlsCredentials>(services_.config.tls_cert,
+                                                         services_.config.tls_key);
+    }
     services_.http = std::make_shared<HttpQueue>();
     services_.broker = std::make_shared<LocalBroker>();
     for (unsigned i = 0; i < services_.config.resolved_io_threads(); ++i) {
@@ -53,6 +57,14 @@ void Server::revoke(const Revocation& revocation) {
     // Counted before it is told: a check that begins from now on sees it in the store.
     const auto count = ++services_.revocations;
     on_each_shard([revocation, count](Shard& shard) { shard.revoke(revocation, count); });
+}
+
+void Server::reload_tls() {
+    if (services_.tls) services_.tls->reload();
+}
+
+std::int64_t Server::certificate_expires_at() const {
+    return services_.tls ? services_.tls->current()->expires_at() : 0;
 }
 
 void Server::drain() {
@@ -139,6 +151,9 @@ std::vector<std::pair<std::string, std::uint64_t>> Server::stats() const {
         {"not_responding", sum([](auto& c) -> auto& { return c.not_responding; })},
         {"rate_limited", sum([](auto& c) -> auto& { return c.rate_limited; })},
         {"identities_lost", sum([](auto& c) -> auto& { return c.identities_lost; })},
+        {"tls_handshakes", sum([](auto& c) -> auto& { return c.tls_handshakes; })},
+        {"tls_resumed", sum([](auto& c) -> auto& { return c.tls_resumed; })},
+        {"tls_failures", sum([](auto& c) -> auto& { return c.tls_failures; })},
         {"walkers_waiting", services_.walker_lane.size()},
         {"token_checks_waiting", services_.token_lane.size()},
         {"requests_waiting", services_.http->waiting_requests()},

@@ -46,6 +46,12 @@ class Server {
     // token. The store of tokens must refuse them by now.
     void revoke(const Revocation& revocation);
 
+    // Reads the certificate and its key again, for connections from now on. Throws ConfigError, and
+    // then keeps those that it has. Nothing happens without TLS. Any thread that may read files.
+    void reload_tls();
+    // Unix seconds; 0 without TLS.
+    std::int64_t certificate_expires_at() const;
+
     // New connections get 503, new events are not taken, those that run go on. Lanes give out what
     // they hold, then end.
     void drain();

@@ -10,6 +10,7 @@
 #include "base/log.hpp"
 #include "pubsub/broker.hpp"
 #include "pubsub/work.hpp"
+#include "tls/tls_context.hpp"
 
 namespace jac::cloud {
 
@@ -23,6 +24,7 @@ struct Services {
     LogSink log;
     Lane<WalkerJob> walker_lane;
     Lane<TokenCheck> token_lane;
+    std::unique_ptr<TlsCredentials> tls;         // nullptr: connections are plain
     std::shared_ptr<HttpQueue> http;             // requests for the application
     std::shared_ptr<LocalBroker> broker;         // for others too, who may outlive the server
     std::atomic<bool> draining = false;          // new connections are answered 503

@@ -25,6 +25,8 @@ Shard::Shard(unsigned index, Services& services)
       wheel_(sessions_.now),
       work_(boost::asio::make_work_guard(io_)),
       timer_(io_),
+      // What the turn has gathered does not wait for them.
+      costly_steps_(io_, [this] { hub_.flush(); }),
       mailbox_(
           std::make_shared<Mailbox>(io_, [this](const Delivery& delivery) { receive(delivery); })) {
     sessions_.port = mailbox_;

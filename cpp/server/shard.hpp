@@ -14,6 +14,7 @@
 
 #include "pubsub/hub.hpp"
 #include "pubsub/session.hpp"
+#include "server/costly_steps.hpp"
 #include "server/mailbox.hpp"
 #include "server/services.hpp"
 #include "server/stream.hpp"
@@ -72,6 +73,8 @@ class Shard {
     // Starts the life of a WebSocket on a connection whose upgrade request was accepted.
     void start_websocket(Stream stream, Upgrade upgrade);
 
+    CostlySteps& costly_steps() noexcept { return costly_steps_; }
+
     // For the shard's WebSockets: their place in the timer wheel, and their end.
     void wake_at(std::uint64_t number, TimePoint due);
     void remove(WebsocketConnection& websocket);
@@ -123,6 +126,7 @@ class Shard {
     boost::asio::io_context io_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
     boost::asio::steady_timer timer_;
+    CostlySteps costly_steps_;
     std::shared_ptr<Mailbox> mailbox_;
 };
 

@@ -138,6 +138,10 @@ class HttpExchange:
         """Names in lower case."""
 
     @property
+    def secure(self) -> bool:
+        """Whether it came over TLS."""
+
+    @property
     def client(self) -> tuple[str, int]: ...
     @property
     def server(self) -> tuple[str, int]: ...
@@ -209,6 +213,16 @@ class Server:
         The token `token_id` of the user; without it all of an epoch before `number`, save the one
         with the id `spared`. Token checks that begin from now on must refuse them.
         """
+
+    def reload_tls(self) -> None:
+        """Read the certificate and its key again, for connections from now on.
+
+        Raises ConfigError, and then those that were there stay. Nothing happens without TLS.
+        """
+
+    @property
+    def certificate_expires_at(self) -> int:
+        """Unix seconds; 0 without TLS."""
 
     def drain(self) -> None:
         """Answer new connections 503 and take no new events; what runs goes on."""

@@ -282,7 +282,7 @@ class _Request:
             "asgi": {"version": "3.0", "spec_version": "2.4"},
             "http_version": exchange.http_version,
             "method": exchange.method,
-            "scheme": "http",
+            "scheme": "https" if exchange.secure else "http",
             "path": unquote(path) if "%" in path else path,
             "raw_path": raw_path,
             "query_string": query,

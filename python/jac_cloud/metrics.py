@@ -92,6 +92,7 @@ class Metrics(Collector):
         yield _gauge(
             "outbox_bytes", "Bytes queued for WebSocket clients, now.", stats["outbox_bytes"]
         )
+        yield from self._tls(stats)
         waiting = {
             "walker_events": stats["walkers_waiting"],
             "token_checks": stats["token_checks_waiting"],
@@ -103,6 +104,22 @@ class Metrics(Collector):
             "What waits in a queue, now.",
             ("queue",),
             [((name,), depth) for name, depth in waiting.items()],
+        )
+
+    def _tls(self, stats: Mapping[str, int]) -> Iterator[Metric]:
+        results = {"full": "handshakes", "resumed": "resumed", "failed": "failures"}
+        yield _counters(
+            "tls_handshakes",
+            "TLS handshakes, by how they ended.",
+            ("result",),
+            [((result,), stats[f"tls_{name}"]) for result, name in results.items()],
+        )
+        expires = self._native.certificate_expires_at
+        yield _gauges(
+            "tls_certificate_expires_timestamp_seconds",
+            "When the certificate expires, in Unix seconds. Without TLS it is not there.",
+            (),
+            [((), expires)] if expires else [],
         )
 
     def _messages(self) -> Iterator[Metric]:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -64,9 +65,10 @@ class Server:
 
     @property
     def address(self) -> str:
-        """Where to reach the server: `http://HOST:PORT`."""
+        """Where to reach the server: `http://HOST:PORT`, with TLS `https://HOST:PORT`."""
         host = self.settings.host
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        scheme = "https" if self.settings.tls_cert else "http"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     @property
     def walkers(self) -> dict[str, WalkerSpec]:
@@ -76,6 +78,17 @@ class Server:
     def stats(self) -> dict[str, int]:
         """What the native server counts: connections, channels, users, queued events and so on."""
         return dict(self._running().native.stats())
+
+    def reload_tls(self) -> None:
+        """Reads `tls_cert` and `tls_key` again, for connections from now on; those that are there
+        stay as they are. ConfigError when they cannot be used: then the old ones stay in use.
+        Without TLS nothing happens.
+        """
+        native = self._running().native
+        native.reload_tls()
+        if expires := native.certificate_expires_at:
+            when = datetime.fromtimestamp(expires, UTC).isoformat()
+            _LOGGER.info("certificate_reloaded", extra={"expires": when})
 
     def start(self) -> None:
         """Loads the app and listens. Returns when clients are served.
@@ -169,7 +182,7 @@ class _Parts:
         identities = Identities(tokens, self.users)
 
         set_max_notification_bytes(settings.max_notification_bytes)
-        self.native = NativeServer(settings.native())
+        self.native = NativeServer(settings.native(app.parent))
         undo.callback(self._join)
         undo.callback(lambda: self.native.stop(self._seconds_left()))
         self.native.set_walkers(

@@ -1,17 +1,20 @@
 """Serving until a signal ends it: what `jac serve` does, and `jac_cloud.serve` from Python."""
 
 import gc
+import logging
 import signal
 import sys
-import threading
 from pathlib import Path
+from queue import SimpleQueue
 from types import FrameType
 from typing import Any
 
+from jac_cloud.errors import CloudError
 from jac_cloud.logs import logging_to
 from jac_cloud.server import Server
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_LOGGER = logging.getLogger(f"{__package__}.serve")
 
 
 def serve(app: str | Path, **settings: Any) -> None:
@@ -19,7 +22,8 @@ def serve(app: str | Path, **settings: Any) -> None:
 
     Prints one line with the address and the walkers on standard output, and logs on standard
     error. Keywords are settings (docs/configuration.md). A second signal ends the process at
-    once. Main thread only, for signals reach no other. Raises what `Server` and its `start` do.
+    once; SIGHUP reads the certificate again, where there is one. Main thread only, for signals
+    reach no other. Raises what `Server` and its `start` do.
     """
     run(Server(app, **settings))
 
@@ -31,7 +35,7 @@ def run(server: Server) -> None:
         # The app and its libraries stay: no collection need look at them again.
         gc.collect()
         gc.freeze()
-        asked = _Signals()
+        asked = _Signals(server)
         try:
             _announce(server)
             asked.wait()
@@ -43,12 +47,21 @@ def run(server: Server) -> None:
 class _Signals:
     """Waits for the first signal; from then on a second one has its default effect."""
 
-    def __init__(self) -> None:
-        self._came = threading.Event()
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        # Which a handler may put into while the same thread takes from it.
+        self._came: SimpleQueue[int] = SimpleQueue()
         self._before = {number: signal.signal(number, self._first) for number in _SIGNALS}
+        if server.settings.tls_cert:
+            # Elsewhere it ends the process, as it does when a terminal is closed.
+            self._before[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._hang_up)
 
     def wait(self) -> None:
-        self._came.wait()
+        while self._came.get() == signal.SIGHUP:
+            try:
+                self._server.reload_tls()
+            except CloudError as error:
+                _LOGGER.error("certificate_not_reloaded", extra={"reason": str(error)})
 
     def restore(self) -> None:
         for number, handler in self._before.items():
@@ -59,7 +72,10 @@ class _Signals:
         # effect is the kernel's and needs none.
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_DFL)
-        self._came.set()
+        self._came.put(signal.SIGTERM)
+
+    def _hang_up(self, number: int, _frame: FrameType | None) -> None:
+        self._came.put(number)
 
 
 def _announce(server: Server) -> None:

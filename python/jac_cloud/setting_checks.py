@@ -62,6 +62,10 @@ ROOT_PATH = Check(
     "a path such as /chat, without a slash at its end, or nothing",
     lambda path, _before: _ROOT_PATH.fullmatch(path) is not None,
 )
+TLS_KEY = Check(
+    "a path, where tls_cert is set",
+    lambda path, before: not path or bool(before.get("tls_cert")),
+)
 CREDENTIALS = Check(
     "true or false; not true where cors_origins has *",
     lambda credentials, before: not (credentials and EVERYONE in before.get("cors_origins", ())),

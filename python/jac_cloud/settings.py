@@ -6,6 +6,7 @@ and `docs/configuration.md` are made from this model (`setting_texts.py`, `setti
 """
 
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import SecretStr, ValidationInfo, field_validator
@@ -65,6 +66,18 @@ class Settings(BaseSettings):
         0,
         "Connections at once from one address; one more is answered 503.",
         Range(1, 16_000_000, "connections", zero="no limit"),
+    )
+
+    tls_cert: str = _listen(
+        "",
+        "PEM file of the certificate for https and wss, with those of its issuers behind it, "
+        "relative to the app's folder. Read again on SIGHUP. Empty: plain http and ws.",
+    )
+    tls_key: str = _listen(
+        "",
+        "PEM file of the certificate's private key, without a passphrase, relative to the app's "
+        "folder. Empty: it is in `tls_cert`.",
+        check=checks.TLS_KEY,
     )
 
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = _proxy(
@@ -311,13 +324,19 @@ class Settings(BaseSettings):
             raise ValueError("not allowed")
         return value
 
-    def native(self) -> dict[str, object]:
-        """The settings that the native server takes, by the names of its configuration."""
+    def native(self, folder: Path) -> dict[str, object]:
+        """The settings that the native server takes, by the names of its configuration.
+
+        Paths are relative to `folder`, the app's.
+        """
         values: dict[str, object] = {}
         for name, field in Settings.model_fields.items():
             if about(field).native:
                 value = getattr(self, name)
                 values[name] = [*value] if isinstance(value, tuple) else value
+        for name in ("tls_cert", "tls_key"):
+            if values[name]:
+                values[name] = str(folder / str(values[name]))
         # The listener does not know what brings files: the rest is looked at where it is known.
         if self.max_body_bytes:
             values["max_body_bytes"] = max(self.max_body_bytes, self.max_upload_bytes)

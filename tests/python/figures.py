@@ -15,8 +15,8 @@ OPEN = {"metrics": "token", "metrics_token": TOKEN}
 class Figures:
     """One reading of all figures."""
 
-    def __init__(self, server: ServerProcess) -> None:
-        answer = page(server)
+    def __init__(self, server: ServerProcess, http: httpx.Client | None = None) -> None:
+        answer = page(server) if http is None else ask(http)
         assert answer.status_code == 200, answer.text
         families = [*text_string_to_metric_families(answer.text)]
         self.types = {family.name: family.type for family in families}
@@ -34,7 +34,11 @@ class Figures:
 
 def page(server: ServerProcess, **headers: str) -> httpx.Response:
     with server.http() as http:
-        return http.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}", **headers})
+        return ask(http, **headers)
+
+
+def ask(http: httpx.Client, **headers: str) -> httpx.Response:
+    return http.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}", **headers})
 
 
 async def comes_true(condition: Callable[[], bool], what: str = "") -> None:

@@ -139,6 +139,7 @@ class ServerProcess:
         self.app = app
         self._lines: list[str] = []
         self._status: int | None = None
+        self._secure = False
         self.process = subprocess.Popen(
             bound([str(jac), "serve", app.name, *flags({"port": 0, **settings})]),
             cwd=app.parent,
@@ -164,8 +165,9 @@ class ServerProcess:
                 self._lines.append(line)
 
     def _announced_port(self) -> int:
-        if found := re.search(r"http://[^\s/]+:(\d+)", self.log()):
-            return int(found[1])
+        if found := re.search(r"(https?)://[^\s/]+:(\d+)", self.log()):
+            self._secure = found[1] == "https"
+            return int(found[2])
         assert self.process.poll() is None, f"jac serve ended at its start:\n{self.log()}"
         return 0
 
@@ -175,11 +177,11 @@ class ServerProcess:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' * self._secure}://127.0.0.1:{self.port}"
 
     @property
     def ws_url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}/websocket"
+        return f"ws{'s' * self._secure}://127.0.0.1:{self.port}/websocket"
 
     async def websocket(
         self,
@@ -205,8 +207,8 @@ class ServerProcess:
         client.info = first["data"]
         return client
 
-    def http(self) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=scaled(10), trust_env=False)
+    def http(self, **options: Any) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=scaled(10), trust_env=False, **options)
 
     def register(self, email: str, password: str = "correct horse battery") -> str:
         """Makes a user and returns a token of theirs."""

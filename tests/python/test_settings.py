@@ -180,7 +180,7 @@ def test_the_native_server_takes_whatever_the_model_allows(tmp_path: Path, name:
     elif name == "client_events":
         values += ["authenticated", "members", "nobody"]
     for value in values:
-        NativeServer(load(tmp_path, {name: value}).native())
+        NativeServer(load(tmp_path, {name: value}).native(tmp_path))
 
 
 def test_origins_are_a_list_or_one_text_with_commas(
@@ -191,7 +191,7 @@ def test_origins_are_a_list_or_one_text_with_commas(
     assert load(tmp_path, given).allowed_origins == expected
     monkeypatch.setenv("JAC_CLOUD_ALLOWED_ORIGINS", "https://a.example,null")
     assert load(tmp_path).allowed_origins == expected
-    assert load(tmp_path).native()["allowed_origins"] == [*expected]
+    assert load(tmp_path).native(tmp_path)["allowed_origins"] == [*expected]
 
 
 @pytest.mark.parametrize(("older", "name", "value", "meant"), OLDER_CASES)

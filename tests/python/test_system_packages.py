@@ -12,9 +12,10 @@ from support import REPOSITORY, without_sanitizer
 
 ROOT, SOMEBODY = 0, 1000
 BUILD = ("c++",)
-TEST = ("chromium", "node", "npm", "initdb")
+TEST = ("chromium", "node", "npm", "curl", "initdb")
 # What is not looked for in PATH, but where the system has it.
 GTEST = [] if Path("/usr/include/gtest/gtest.h").exists() else ["libgtest-dev"]
+OPENSSL = [] if Path("/usr/include/openssl/ssl.h").exists() else ["libssl-dev"]
 POSTGRES = [] if [*Path("/usr/lib/postgresql").glob("*/bin/initdb")] else ["postgresql"]
 INSTALL = "apt-get install --yes --no-install-recommends "
 
@@ -74,7 +75,9 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def test_root_gets_what_is_missing_installed(machine: Machine) -> None:
-    wanted = " ".join(["g++", *GTEST, "chromium", "nodejs", "npm", *POSTGRES, "ccache"])
+    wanted = " ".join(
+        ["g++", *OPENSSL, *GTEST, "chromium", "nodejs", "npm", "curl", *POSTGRES, "ccache"]
+    )
     assert machine.see_to("test", ROOT) == (
         0,
         f"Installing {wanted}\n",
@@ -83,7 +86,7 @@ def test_root_gets_what_is_missing_installed(machine: Machine) -> None:
 
 
 def test_others_are_told_the_command(machine: Machine) -> None:
-    wanted = " ".join(["g++", *GTEST, "chromium", "nodejs", "npm", *POSTGRES])
+    wanted = " ".join(["g++", *OPENSSL, *GTEST, "chromium", "nodejs", "npm", "curl", *POSTGRES])
     status, said, asked = machine.see_to("test", SOMEBODY)
     assert (status, asked) == (1, [])
     assert said.splitlines()[1:] == [f"    sudo {INSTALL}{wanted}"]
@@ -109,7 +112,7 @@ def test_python_is_installed_in_the_version_that_the_system_has(
     machine.has(*BUILD, "ccache")
     machine.script("apt-cache", f'[ "$*" = "show python{version}" ]')
     wanted = f"python{version} python{version}-dev python{version}-venv"
-    assert machine.see_to("build", ROOT)[2][-1] == INSTALL + wanted
+    assert machine.see_to("build", ROOT)[2][-1] == " ".join([INSTALL + wanted, *OPENSSL])
     assert machine.see_to("build", SOMEBODY)[1].endswith(f"sudo {INSTALL}{wanted}\n")
 
 

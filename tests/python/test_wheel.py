@@ -8,11 +8,27 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from carried import carried
 from support import REPOSITORY, ServerProcess, copy_app, scaled, without_sanitizer
+
+BOTH = """
+import ssl, sys, urllib.request
+from pathlib import Path
+from jac_cloud import Server
+
+folder = Path(sys.argv[1])
+with Server(folder / "app" / "no_fields.jac", port=0, tls_cert=str(folder / "both.pem")) as server:
+    trusting = ssl.create_default_context(cafile=folder / "authority.pem")
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trusting)
+    )
+    address = server.address.replace("127.0.0.1", "localhost")
+    sys.stdout.write(opener.open(f"{address}/healthz").read().decode())
+"""
 
 
 def run(*command: str | Path) -> str:
@@ -58,6 +74,32 @@ async def test_an_installed_wheel_serves_a_walker(server: ServerProcess) -> None
 
 
 @pytest.mark.timeout(900)
+def test_an_installed_wheel_carries_its_openssl_and_shows_it_to_nobody(environment: Path) -> None:
+    module = next(environment.glob("lib/python3.*/site-packages/jac_cloud/_native*.so"))
+    needed = run("readelf", "--dynamic", "--wide", module)
+    assert "NEEDED" in needed
+    assert "libssl" not in needed
+    assert "libcrypto" not in needed
+    shown = run("nm", "--dynamic", "--defined-only", module)
+    assert "PyInit__native" in shown
+    assert "SSL_" not in shown
+
+
+@pytest.mark.timeout(900)
+def test_an_installed_wheel_serves_https_beside_pythons_own_tls(
+    environment: Path, tmp_path: Path
+) -> None:
+    authority = trustme.CA()
+    issued = authority.issue_cert("localhost")
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    issued.private_key_and_cert_chain_pem.write_to_path(tmp_path / "both.pem")
+    copy_app("no_fields", tmp_path / "app")
+    # One process with both: the module's OpenSSL answers what Python's asks.
+    said = run(environment / "bin" / "python", "-c", BOTH, tmp_path)
+    assert said == '{"status":"ok"}'
+
+
+@pytest.mark.timeout(900)
 def test_an_installed_wheel_holds_no_source_and_a_typed_interface(environment: Path) -> None:
     package = next(environment.glob("lib/python3.*/site-packages/jac_cloud"))
     names = {path.name for path in package.iterdir()}
@@ -90,7 +132,7 @@ def test_an_installed_wheel_lists_what_it_carries_with_licences_and_what_it_requ
     parts = {part["name"]: part for part in json.loads(text)["components"]}
     assert {"boost", "fmt", "nlohmann-json", "pybind11", "swagger-ui", "jaclang"} <= set(parts)
     assert parts["jaclang"]["isExternal"]
-    for one in carried({}):
+    for one in carried({"openssl": parts["openssl"]["version"]}):
         assert parts[one.name].get("version") == one.version
         assert parts[one.name]["licenses"] == [{"license": {"id": one.licence}}]
         kept = metadata / "licenses" if one.text.startswith("licenses/") else metadata.parent

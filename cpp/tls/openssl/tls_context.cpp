@@ -65,7 +65,6 @@ Key read_key(const std::string& path, const std::string& text) {
         return -1;
     };
     Key key(PEM_read_bio_PrivateKey(bytes_of(text).get(), nullptr, ask, &encrypted));
-    const bool none = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
     const auto problem = openssl_problem();
     if (encrypted) {
         throw ConfigError("tls_key",
@@ -74,6 +73,7 @@ Key read_key(const std::string& path, const std::string& text) {
                                       path));
     }
     if (!key) {
+        const bool none = text.find("PRIVATE KEY-----") == std::string::npos;
         throw ConfigError(
             "tls_key",
             fmt::format("{}: {}", path, none ? "there is no private key in PEM" : problem.c_str()));
