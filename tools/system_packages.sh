@@ -47,6 +47,7 @@ if [ "${1:-build}" = test ]; then
     need_command node nodejs
     need_command npm npm
     need_command curl curl
+    need_command valgrind valgrind
     # Outside of PATH in Debian: each version has a folder of its own.
     [ -n "$(compgen -G '/usr/lib/postgresql/*/bin/initdb')" ] || need_command initdb postgresql
 fi

@@ -12,7 +12,7 @@ from support import REPOSITORY, without_sanitizer
 
 ROOT, SOMEBODY = 0, 1000
 BUILD = ("c++",)
-TEST = ("chromium", "node", "npm", "curl", "initdb")
+TEST = ("chromium", "node", "npm", "curl", "valgrind", "initdb")
 # What is not looked for in PATH, but where the system has it.
 GTEST = [] if Path("/usr/include/gtest/gtest.h").exists() else ["libgtest-dev"]
 OPENSSL = [] if Path("/usr/include/openssl/ssl.h").exists() else ["libssl-dev"]
@@ -76,7 +76,18 @@ def machine(tmp_path: Path) -> Machine:
 
 def test_root_gets_what_is_missing_installed(machine: Machine) -> None:
     wanted = " ".join(
-        ["g++", *OPENSSL, *GTEST, "chromium", "nodejs", "npm", "curl", *POSTGRES, "ccache"]
+        [
+            "g++",
+            *OPENSSL,
+            *GTEST,
+            "chromium",
+            "nodejs",
+            "npm",
+            "curl",
+            "valgrind",
+            *POSTGRES,
+            "ccache",
+        ]
     )
     assert machine.see_to("test", ROOT) == (
         0,
@@ -86,7 +97,9 @@ def test_root_gets_what_is_missing_installed(machine: Machine) -> None:
 
 
 def test_others_are_told_the_command(machine: Machine) -> None:
-    wanted = " ".join(["g++", *OPENSSL, *GTEST, "chromium", "nodejs", "npm", "curl", *POSTGRES])
+    wanted = " ".join(
+        ["g++", *OPENSSL, *GTEST, "chromium", "nodejs", "npm", "curl", "valgrind", *POSTGRES]
+    )
     status, said, asked = machine.see_to("test", SOMEBODY)
     assert (status, asked) == (1, [])
     assert said.splitlines()[1:] == [f"    sudo {INSTALL}{wanted}"]
