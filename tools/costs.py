@@ -34,12 +34,12 @@ type Figures = dict[str, int]
 def build() -> None:
     """Of the folder that tools/build.sh has configured, this program alone."""
     cmake = Path(sys.executable).parent / "cmake"
-    command = [cmake, "--build", BUILD, "--target", "jac_cost", "--", "--quiet"]
+    command: list[str | Path] = [cmake, "--build", BUILD, "--target", "jac_cost", "--", "--quiet"]
     subprocess.run(command, check=True, env=ALONE)
 
 
 def ask(*arguments: str) -> str:
-    command = [PROGRAM, *arguments]
+    command: list[str | Path] = [PROGRAM, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=ALONE)
     return done.stdout.strip()
 
