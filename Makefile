@@ -1,5 +1,5 @@
 # The commands of this project; each is a script in tools/. CONTRIBUTING.md says more.
-.PHONY: help env build serve test check format wheel sanitize conformance conformance-full simulate soak bench clean
+.PHONY: help env build serve test check format wheel sanitize conformance conformance-full simulate soak bench bench-quick clean
 
 help:
 	@echo "make serve     build, serve examples/chat and print the address of its page"
@@ -10,7 +10,7 @@ help:
 	@echo "make conformance  Autobahn's quick cases           make conformance-full  all of them"
 	@echo "make simulate  10,000 seeds of hubs and sessions on a simulated clock and network"
 	@echo "make soak      a million clients that come and go, then a mixed load of ten minutes"
-	@echo "make wheel     a wheel in dist/                    make bench     the benchmarks"
+	@echo "make wheel     a wheel in dist/                    make bench     the benchmarks; make bench-quick"
 	@echo "make env       .venv alone                         make clean     removes what all these made"
 
 env:
@@ -52,6 +52,9 @@ sanitize: env
 
 bench: build
 	@benchmarks/run.sh
+
+bench-quick: build
+	@benchmarks/run.sh --quick
 
 clean:
 	rm -rf build dist .venv .pytest_cache .mypy_cache .ruff_cache python/jac_cloud/_native*.so \

@@ -5,8 +5,10 @@ all peers before the next begins, so that a slow drift of the machine meets all 
 """
 
 import argparse
+import importlib.metadata
 import json
 import os
+import platform
 import resource
 import shutil
 import signal
@@ -16,6 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 BENCHMARKS = Path(__file__).resolve().parent
@@ -104,7 +107,7 @@ RUNS = {
         for n, window, warm in ((100, 16, 1), (1000, 16, 1), (1000, 1, 1), (5000, 16, 2))
     ],
     "rate": [Run("rate1000x20", f"{FANOUT} --n 1000 --rate 20 --dur 4 --warm .5")],
-    "idle": [Run("idle", "--test idle --n 5000 --settle 1.5")],
+    "idle": [Run("idle", "--test idle --n 10000 --settle 1.5")],
     "stall": [
         Run(
             "stall",
@@ -210,6 +213,44 @@ def load(name: str, pid: int, run: Run) -> dict[str, object]:
     return result
 
 
+def about() -> dict[str, object]:
+    """What the results are of: it stands in each of them."""
+
+    def git(*words: str) -> str:
+        command = ["git", "-C", str(ROOT), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+    version = importlib.metadata.version
+    return {
+        "machine": machine(),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in ("jac-cloud-native", "jaclang")},
+        "commit": git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain") else ""),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def machine() -> str:
+    model = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB, Linux {platform.release()}"
+
+
+def installed(name: str) -> bool:
+    """Says so when it is not."""
+    if shutil.which(PEERS[name].command[0]):
+        return True
+    print(f"Left out: {name} is not set up here", flush=True)
+    return False
+
+
 def show(result: dict[str, object]) -> None:
     keys = "label tag msgs_s deliv_s p50_us p99_us srv_cpu lg_cpu others kb_per_conn bad dead error"
     print({key: result[key] for key in keys.split() if key in result}, flush=True)
@@ -222,6 +263,9 @@ def main() -> None:
     parser.add_argument("--tests", default="echo,walker,fanout,idle", help=f"of {','.join(RUNS)}")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
+        "--quick", action="store_true", help="below two minutes: a round, without the slow peer"
+    )
+    parser.add_argument(
         "--quiet",
         type=float,
         default=0,
@@ -229,21 +273,26 @@ def main() -> None:
         help="before each peer, wait at most so long for a quiet machine",
     )
     options = parser.parse_args()
+    if options.quick:
+        options.rounds, options.peers = 1, "product,socketify,epoll-batch"
+    peers = [name for name in options.peers.split(",") if installed(name)]
 
     _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
 
+    of = about()
+
     def record(name: str, pid: int, run: Run, turn: int) -> None:
         if run.jac_only and PEERS[name].protocol != "jac":
             return
-        result = load(name, pid, run) | {"tag": run.tag, "round": turn}
+        result = load(name, pid, run) | {"tag": run.tag, "round": turn} | of
         with options.out.open("a") as out:
             out.write(json.dumps(result) + "\n")
         show(result)
 
     tests = options.tests.split(",")
     for turn in range(options.rounds):
-        for name in options.peers.split(","):
+        for name in peers:
             wait_until_quiet(options.quiet)
             with serving(name) as pid:
                 for test in tests:

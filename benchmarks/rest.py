@@ -10,8 +10,8 @@ import subprocess
 from collections import defaultdict
 from dataclasses import dataclass
 
-from compare import BUILD, DISTURBED, PORT, busy_percent, serving, wait_until_quiet
-from summary import cell, machine, ratio, row
+from compare import BUILD, DISTURBED, PORT, busy_percent, machine, serving, wait_until_quiet
+from summary import cell, ratio, row
 
 OURS, THEIRS = "rest", "uvicorn"
 ITEM = "/items/5?q=a"

@@ -56,6 +56,11 @@ compile wsload "$sources"/wsload/*.cpp
 if [[ $# == 0 ]]; then
     set -- jac-cloud socketify epoll
 fi
+if [[ $# == 1 ]]; then
+    "setup_$1"
+    exit
+fi
+# Each by itself: a peer that cannot be had here is left out of the comparison, no more.
 for peer; do
-    "setup_$peer"
+    "$sources/setup.sh" "$peer" || echo "Left out: $peer could not be set up" >&2
 done

@@ -6,8 +6,6 @@ A cell is the median of the rounds, with the least and the most in brackets.
 """
 
 import json
-import os
-import platform
 import statistics
 import sys
 from collections import defaultdict
@@ -28,7 +26,7 @@ MEASURES = {
     "fanout5000w16": ("fan-out to 5,000, window 16", "deliv_s", "deliveries/s"),
     "rate1000x20": ("fan-out to 1,000, 20 messages/s", "deliv_s", "deliveries/s"),
     "stall": ("fan-out to 200, 2 of them stalled", "deliv_s", "deliveries/s"),
-    "idle": ("5,000 idle connections", "kb_per_conn", "KB each"),
+    "idle": ("10,000 idle connections", "kb_per_conn", "KB each"),
 }
 
 
@@ -67,22 +65,6 @@ def shown(peer: str) -> str:
 
 def row(cells: list[str]) -> str:
     return "| " + " | ".join(cells) + " |"
-
-
-def machine() -> str:
-    model = next(
-        (
-            line.partition(":")[2].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        platform.machine(),
-    )
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return (
-        f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB, Linux {platform.release()}, "
-        f"Python {platform.python_version()}"
-    )
 
 
 def throughput_table(results: Results, peers: list[str]) -> None:
@@ -141,10 +123,12 @@ def main() -> None:
     results: Results = defaultdict(list)
     peers: list[str] = []
     failed: list[Result] = []
+    taken_on: set[tuple[str, str]] = set()
     for path in sys.argv[1:]:
         for line in Path(path).read_text().splitlines():
             result: Result = json.loads(line)
             name = str(result["label"])
+            taken_on.add((str(result["machine"]), str(result["commit"])[:12]))
             if name not in peers:
                 peers.append(name)
             if "error" in result or ("p50_us" not in result and result["tag"] != "idle"):
@@ -152,7 +136,8 @@ def main() -> None:
             else:
                 results[str(result["tag"]), name].append(result)
 
-    print(f"Machine: {machine()}.\n")
+    for machine, commit in sorted(taken_on):
+        print(f"Machine: {machine}. Commit: {commit}.\n")
     for table in (throughput_table, efficiency_table, latency_table):
         table(results, peers)
         print()

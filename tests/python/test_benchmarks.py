@@ -5,9 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
+import compare
 from conftest import Serve
 from support import REPOSITORY, ServerProcess, scaled
 
@@ -83,16 +85,28 @@ def test_a_wrong_option_is_named(wsload: Path) -> None:
     assert (done.returncode, done.stderr) == (2, "wsload: unknown option --windw\n")
 
 
-def test_the_tables_show_what_was_measured(
+def test_the_tables_and_plots_show_what_was_measured(
     wsload: Path, server: ServerProcess, tmp_path: Path
 ) -> None:
     results = tmp_path / "results.jsonl"
     result = load(wsload, server, "--test", "echo", "--n", "64", "--label", "product")
-    results.write_text(json.dumps(result | {"tag": "echo64", "others": 3}) + "\n")
-    shown = subprocess.run(
-        [sys.executable, BENCHMARKS / "summary.py", results],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    taken = result | {"tag": "echo64", "others": 3} | compare.about()
+    results.write_text(json.dumps(taken) + "\n")
+    run: list[str | Path] = [sys.executable, BENCHMARKS / "summary.py", results]
+    shown = subprocess.run(run, capture_output=True, text=True, check=True).stdout
     assert f"| echo, 64 connections | messages/s | {result['msgs_s']:,} | 3 % |" in shown
+    assert f"Machine: {taken['machine']}. Commit: {taken['commit'][:12]}." in shown
+    run = [sys.executable, BENCHMARKS / "plots.py", results, tmp_path / "plots"]
+    subprocess.run(run, check=True)
+    (plot,) = (tmp_path / "plots").iterdir()
+    texts = [element.text for element in ET.parse(plot).iter() if element.text]
+    assert plot.name == "echo64.svg"
+    assert {"this server", f"{result['msgs_s']:,}"} <= set(texts)
+
+
+def test_a_peer_that_is_not_set_up_is_left_out_and_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(compare.PEERS, "absent", compare.Peer(["/nowhere/absent"]))
+    assert not compare.installed("absent")
+    assert capsys.readouterr().out == "Left out: absent is not set up here\n"
