@@ -124,7 +124,7 @@ TEST_F(TlsServer, ClosesASlowConsumerWith4503AndServesTheOthers) {
     config.outbox_bytes = 64 << 10;
     config.message_rate = 0;
     start(std::move(config));
-    TlsClient slow(port());
+    TlsClient slow(port(), {.receive_buffer = 65536});
     open_websocket(slow, "/websocket?channel_id=slow");
     TlsClient other(port());
     open_websocket(other, "/websocket?channel_id=slow");
