@@ -1,5 +1,5 @@
 # The commands of this project; each is a script in tools/. CONTRIBUTING.md says more.
-.PHONY: help env build serve test check format wheel sanitize conformance conformance-full simulate soak bench bench-quick clean
+.PHONY: help env build serve test check format wheel sanitize conformance conformance-full simulate soak crash bench bench-quick clean
 
 help:
 	@echo "make serve     build, serve examples/chat and print the address of its page"
@@ -10,6 +10,7 @@ help:
 	@echo "make conformance  Autobahn's quick cases           make conformance-full  all of them"
 	@echo "make simulate  10,000 seeds of hubs and sessions on a simulated clock and network"
 	@echo "make soak      a million clients that come and go, then a mixed load of ten minutes"
+	@echo "make crash     kills a server in the middle of its work, 200 times, and looks at what is left"
 	@echo "make wheel     a wheel in dist/                    make bench     the benchmarks; make bench-quick"
 	@echo "make env       .venv alone                         make clean     removes what all these made"
 
@@ -46,6 +47,9 @@ simulate: env
 
 soak: env
 	@tools/soak.sh
+
+crash: env
+	@tools/crash.sh
 
 sanitize: env
 	@tools/sanitize.sh

@@ -163,8 +163,8 @@ class UnitMemory(TieredMemory):  # type: ignore[misc]
             now = dict(self._lease.read_many([str(key) for key in self._loaded]))
             return any(now.get(str(key)) != loaded.text for key, loaded in self._loaded.items())
 
-    def flush(self) -> None:
-        """Commits the unit of work, if there is anything to commit.
+    def flush(self, *, durable: bool = False) -> None:
+        """Commits the unit of work, if there is anything to commit; `durable` as `transaction`.
 
         WriteConflict (and nothing written) when another unit was first.
         """
@@ -176,7 +176,7 @@ class UnitMemory(TieredMemory):  # type: ignore[misc]
         with self._lock:
             if self._lease is None:
                 raise RuntimeError("This unit of work has ended")
-            with self._store.transaction(self._lease) as connection:
+            with self._store.transaction(self._lease, durable=durable) as connection:
                 write(connection, changes)
 
     def _load(self, key: UUID) -> Any:

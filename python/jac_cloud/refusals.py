@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ from jac_cloud.auth import InvalidToken
 from jac_cloud.database import UNREACHABLE
 
 _LOGGER = logging.getLogger(f"{__package__}.rest")
+# Of the users' database, and of the graph's.
+_GONE = (*UNREACHABLE, sqlite3.OperationalError)
 _ASK_FOR_TOKEN = {"WWW-Authenticate": "Bearer"}
 # Codes of the statuses that the routing itself answers with.
 _ROUTING_CODES = {404: "not_found", 405: "method_not_allowed"}
@@ -74,7 +77,7 @@ def install(app: FastAPI, *, debug: bool) -> None:
         request.state.ref = refusal.body.get("ref")
         return refusal.response()
 
-    for kind in (Refusal, InvalidToken, errors.WalkerError, HTTPException, *UNREACHABLE):
+    for kind in (Refusal, InvalidToken, errors.WalkerError, HTTPException, *_GONE):
         app.add_exception_handler(kind, refuse)
     app.add_middleware(_LastResort)
 
@@ -113,9 +116,10 @@ def _refusal_of(error: Exception, debug: bool) -> Refusal:
         case errors.WalkerFailed():
             sentence = error.message if debug else str(error)
             return Refusal(500, "walker_failed", sentence, ref=error.ref)
-        case _ if isinstance(error, UNREACHABLE):
-            _LOGGER.error("the users cannot be reached", exc_info=error)
-            sentence = "The users cannot be reached, try again later"
+        case _ if isinstance(error, _GONE):
+            what = "graph" if isinstance(error, sqlite3.Error) else "users"
+            _LOGGER.error("the %s cannot be reached", what, exc_info=error)
+            sentence = f"The {what} cannot be reached, try again later"
             return Refusal(503, "unavailable", sentence, {"Retry-After": "1"})
         case HTTPException():
             code = _ROUTING_CODES.get(error.status_code, "bad_request")

@@ -35,7 +35,7 @@ from jac_cloud.memory import UnitMemory
 from jac_cloud.meters import WalkerMeters
 from jac_cloud.report_stream import ReportStream
 from jac_cloud.specs import EntryType
-from jac_cloud.store import GraphStore
+from jac_cloud.store import GraphStore, Synchronous
 from jac_cloud.turns import Turns
 from jac_cloud.unit import (
     SYSTEM_ROOT,
@@ -60,8 +60,8 @@ class Interpreter:
     """The app and its graph. `run` may be called from any number of threads at once.
 
     `data_dir` holds the graph (made if it is not there). `report_format` is "jac" or "cloud".
-    `max_attempts` bounds how often one call is run because of conflicts (1 or more). One serves at
-    a time in a process.
+    `max_attempts` bounds how often one call is run because of conflicts (1 or more). `synchronous`
+    says what a commit survives, as SQLite has it. One serves at a time in a process.
     """
 
     PUBLIC_ROOT = PUBLIC_ROOT.hex
@@ -72,6 +72,7 @@ class Interpreter:
         report_format: reports.ReportFormat = "jac",
         max_attempts: int = 100,
         debug: bool = False,
+        synchronous: Synchronous = "normal",
     ) -> None:
         data_dir.mkdir(parents=True, exist_ok=True)
         self.walkers: dict[str, WalkerSpec] = {}
@@ -81,7 +82,7 @@ class Interpreter:
         self._turns = Turns()
         self._debug = debug
         self._closing = contextlib.ExitStack()
-        self._store = GraphStore(data_dir / "graph.db")
+        self._store = GraphStore(data_dir / "graph.db", synchronous)
         self._closing.callback(self._store.close)
         for root in (SYSTEM_ROOT, PUBLIC_ROOT):
             self._ensure_root(root)
@@ -198,7 +199,8 @@ class Interpreter:
             anchor = Root().__jac__
             anchor.id = root
             memory.put(anchor)
-            memory.flush()
+            # The user that it is for will be, too.
+            memory.flush(durable=True)
             return True
         except WriteConflict:
             return False

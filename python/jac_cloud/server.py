@@ -171,6 +171,7 @@ class _Parts:
             report_format=settings.report_format,
             max_attempts=settings.walker_attempts,
             debug=settings.debug,
+            synchronous=settings.graph_synchronous,
         )
         undo.callback(self.interpreter.close)
         loaded = self.interpreter.load(app)

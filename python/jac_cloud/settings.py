@@ -268,6 +268,11 @@ class Settings(BaseSettings):
     data_dir: str = _operating(
         ".jac/data", "Folder of the graph, the users and the secret, relative to the app's."
     )
+    graph_synchronous: Literal["normal", "full"] = _operating(
+        "normal",
+        "What the commit of a walker survives. `normal`: the death of the process. `full`: a power "
+        "cut, too; each commit then waits for the disk.",
+    )
     drain_timeout: float = _operating(
         3.0,
         "Time that running walkers and requests have to end when the server stops.",

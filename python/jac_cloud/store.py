@@ -9,18 +9,23 @@ import asyncio
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from jac_cloud._jaclang import make_tables
 from jac_cloud.deadline import Deadline
 
 # Another process (a second server, `jac db`) may hold the write lock for so long.
 _BUSY_SECONDS = 5.0
+_SHORT_SECONDS = 0.1
 # SQLite takes 32,766 variables in one statement; far fewer keep one statement short.
 _IDS_A_STATEMENT = 500
+
+
+type Synchronous = Literal["normal", "full"]
 
 
 class Lease:
@@ -29,13 +34,14 @@ class Lease:
     Reads may come from any thread of the unit (SQLite serialises them).
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, synchronous: Synchronous) -> None:
         self.connection = sqlite3.connect(
             path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         self.connection.execute("PRAGMA journal_mode=WAL")
-        # A commit survives the death of the process; the log is flushed to disk at checkpoints.
-        self.connection.execute("PRAGMA synchronous=NORMAL")
+        # NORMAL: a commit survives the death of the process; the log is flushed to the disk when it
+        # is written back. FULL: a commit survives a power cut.
+        self.connection.execute(f"PRAGMA synchronous={synchronous}")
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def read(self, key: str) -> str | None:
@@ -94,6 +100,10 @@ class Lease:
             if self._loop is None:
                 loop.close()
 
+    def wait_for_lock(self, seconds: float) -> None:
+        """How long SQLite waits for its lock, from now on."""
+        self.connection.execute(f"PRAGMA busy_timeout={max(0, round(seconds * 1000))}")
+
     def close(self) -> None:
         self.connection.close()
         if self._loop is not None:
@@ -105,8 +115,9 @@ class Lease:
 class GraphStore:
     """Leases connections to one graph. Safe to use from any thread."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, synchronous: Synchronous = "normal") -> None:
         self.path = path
+        self._synchronous: Synchronous = synchronous
         self._free: list[Lease] = []
         self._lock = threading.Lock()
         self._closed = False
@@ -130,7 +141,7 @@ class GraphStore:
         with self._lock:
             if self._free:
                 return self._free.pop()
-        return Lease(self.path)
+        return Lease(self.path, self._synchronous)
 
     def give_back(self, lease: Lease) -> None:
         with self._lock:
@@ -140,9 +151,13 @@ class GraphStore:
         lease.close()
 
     @contextmanager
-    def transaction(self, lease: Lease) -> Iterator[sqlite3.Connection]:
-        """All or nothing; the only writer of this process meanwhile."""
-        with self._writing:
+    def transaction(self, lease: Lease, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
+        """All or nothing; the only writer of this process meanwhile.
+
+        What is `durable` survives a power cut, whatever the store's setting. OperationalError of
+        sqlite3 when others keep writing for too long, or the disk fails.
+        """
+        with self._turn(lease), _flushed(lease) if durable else nullcontext():
             lease.connection.execute("BEGIN IMMEDIATE")
             try:
                 yield lease.connection
@@ -153,6 +168,24 @@ class GraphStore:
                     lease.connection.execute("ROLLBACK")
                 raise
 
+    @contextmanager
+    def _turn(self, lease: Lease) -> Iterator[None]:
+        """While another process keeps SQLite's lock, who waits for this one waits no longer in all
+        than who waits for that.
+        """
+        began = time.monotonic()
+        if not self._writing.acquire(timeout=_BUSY_SECONDS):
+            raise sqlite3.OperationalError("database is locked")
+        waited = time.monotonic() - began
+        try:
+            if waited > _SHORT_SECONDS:
+                lease.wait_for_lock(_BUSY_SECONDS - waited)
+            yield
+        finally:
+            if waited > _SHORT_SECONDS:
+                lease.wait_for_lock(_BUSY_SECONDS)
+            self._writing.release()
+
     def close(self) -> None:
         """Closes what is free at once, and each lease that is out when it comes back."""
         with self._lock:
@@ -160,6 +193,17 @@ class GraphStore:
             free, self._free = self._free, []
         for lease in free:
             lease.close()
+
+
+@contextmanager
+def _flushed(lease: Lease) -> Iterator[None]:
+    """A commit inside of it flushes the log as a whole, with those before it."""
+    [before] = lease.connection.execute("PRAGMA synchronous").fetchone()
+    lease.connection.execute("PRAGMA synchronous=FULL")
+    try:
+        yield
+    finally:
+        lease.connection.execute(f"PRAGMA synchronous={before}")
 
 
 def _cancel_tasks(loop: asyncio.AbstractEventLoop) -> None:

@@ -6,11 +6,13 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
 from support import bound, eventually, scaled, without_sanitizer
 
@@ -69,6 +71,23 @@ class Postgresql:
                 text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                      " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'")
             )  # fmt: skip
+        engine.dispose()
+
+    @contextmanager
+    def closed(self, url: str) -> Iterator[None]:
+        """Nobody gets into the database inside of the block, and who was in it is thrown out."""
+        self._allow(url, allowed=False)
+        try:
+            self.drop_connections()
+            yield
+        finally:
+            self._allow(url, allowed=True)
+
+    def _allow(self, url: str, *, allowed: bool) -> None:
+        name = make_url(url).database
+        engine = create_engine(self._url("postgres"), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS {allowed}"))
         engine.dispose()
 
     def stop(self) -> None:
