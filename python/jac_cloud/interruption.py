@@ -115,7 +115,8 @@ def _own_frames(thread: int) -> Iterator[FrameType]:
 
 def _is_own(code: CodeType) -> bool:
     """Whether code is the app's: neither of Python, nor of a package that is installed."""
-    return not code.co_filename.startswith(_OTHERS)
+    file = code.co_filename
+    return not file.startswith(_OTHERS) and not any(part in file for part in _ANYWHERE)
 
 
 def _others() -> Iterator[str]:
@@ -128,6 +129,8 @@ def _others() -> Iterator[str]:
 
 
 _OTHERS = tuple(_others())
+# Where a file came from is not always where it is: the interpreter is compiled before it is packed.
+_ANYWHERE = ("/jaclang/", "/site-packages/", "/dist-packages/")
 
 
 def _take_tool() -> int | None:
