@@ -1,5 +1,6 @@
 // What a connection holds in memory while nothing happens on it.
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
@@ -8,8 +9,11 @@
 #include <chrono>
 #include <cstdio>
 #include <list>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "allocation_counter.hpp"
 #include "server/server.hpp"
@@ -64,20 +68,63 @@ class Idle : public testing::Test {
     std::unique_ptr<Server> server_;
 };
 
-TEST_F(Idle, AConnectionHoldsLittle) {
-    for (int i = 0; i < 100; ++i) connect();
+// What is allocated and stays for each time that this is done.
+template <class Step>
+std::size_t kept_by(Step step) {
+    for (int i = 0; i < connections / 10; ++i) step();
     const auto before = test::live_bytes();
-    for (int i = 0; i < connections; ++i) connect();
-    // The client's own: its socket in the list and what its io_context knows of it.
-    const auto each = (test::live_bytes() - before) / connections;
-    std::printf("| a connection of WebSocket, idle | bytes |\n| --- | ---: |\n");
-    const std::array<std::pair<const char*, std::size_t>, 5> parts{{
-        {"the connection (`WebsocketConnection`)", sizeof(WebsocketConnection)},
-        {"of it the frame parser", sizeof(FrameParser)},
-        {"of it the outbox", sizeof(Outbox)},
-        {"of it the socket", sizeof(Stream)},
-        {"all that is allocated for it, the client's socket too", each},
-    }};
+    for (int i = 0; i < connections; ++i) step();
+    return (test::live_bytes() - before) / connections;
+}
+
+// Who stands in a hub's tables, and is nothing else.
+class Member final : public Subscriber {
+  public:
+    using Subscriber::Subscriber;
+    void flush() override {}
+    void lose_identity() override {}
+};
+
+std::size_t kept_by_a_member() {
+    Directory directory;
+    Hub hub(0, directory);
+    std::vector<std::unique_ptr<Member>> members;
+    members.reserve(2 * connections);
+    const auto each = kept_by([&] {
+        const auto number = members.size();
+        const auto id = fmt::format("{:024}", number);
+        members.push_back(std::make_unique<Member>(number, id, id, Identity{}, 1U << 20));
+        hub.join(*members.back());
+    });
+    for (const auto& member : members) hub.leave(*member);
+    return each;
+}
+
+std::size_t kept_by_a_client() {
+    boost::asio::io_context io;
+    tcp::acceptor acceptor(io, {tcp::v4(), 0});
+    acceptor.listen(2 * connections);
+    std::list<tcp::socket> sockets;
+    return kept_by([&] { sockets.emplace_back(io).connect(acceptor.local_endpoint()); });
+}
+
+TEST_F(Idle, AConnectionHoldsLittle) {
+    const auto with_client = kept_by([this] { connect(); });
+    const auto each = with_client - kept_by_a_client();
+    const auto tables = kept_by_a_member() - sizeof(Member);
+    const auto session = sizeof(Session) - sizeof(FrameParser) - sizeof(Outbox);
+    const auto socket = sizeof(WebsocketConnection) - sizeof(Session);
+    const auto rest = each - sizeof(WebsocketConnection) - tables;
+    std::printf("| part of an idle connection | bytes |\n| --- | ---: |\n");
+    const std::vector<std::pair<const char*, std::size_t>> parts{
+        {"session: identity, limits, clocks", session},
+        {"frame parser", sizeof(FrameParser)},
+        {"outbox, empty", sizeof(Outbox)},
+        {"socket and its flags", socket},
+        {"ids, and its places in the hub's tables and the directory, a channel of its own", tables},
+        {"Asio's record of the socket and its wait, the shard's table, timer", rest},
+        {"all", each},
+    };
     for (const auto& [part, bytes] : parts) std::printf("| %s | %zu |\n", part, bytes);
     EXPECT_LE(each, most_each);
 }

@@ -218,6 +218,19 @@ bool agreed_upon(std::string_view text) {
            text.find_first_of("eE") == std::string_view::npos;
 }
 
+TEST(JsonScanner, JudgesEveryByteOfAStringWhereverItStands) {
+    for (int byte = 0; byte < 256; ++byte) {
+        for (std::size_t place = 0; place < 20; ++place) {
+            std::string inside(20, '\x7f');
+            inside[place] = static_cast<char>(byte);
+            // A quote ends the string early; a backslash is followed by what it cannot escape.
+            const bool fits = byte >= 0x20 && byte != '"' && byte != '\\';
+            EXPECT_EQ(is_json('"' + inside + '"'), fits) << byte << " at " << place;
+            if (byte != '"') EXPECT_FALSE(is_json('"' + inside)) << byte << " at " << place;
+        }
+    }
+}
+
 TEST(JsonScanner, AgreesWithAnotherReaderOnTheCorpus) {
     for (const auto* corpus : {&valid_texts, &invalid_texts}) {
         for (const auto& text : *corpus) {
