@@ -10,7 +10,7 @@ from typing import Self
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from jac_cloud import deletion
+from jac_cloud import data_lock, deletion
 from jac_cloud._native import format_node_id
 from jac_cloud.data_folder import data_folder, open_users
 from jac_cloud.emails import normalized_email
@@ -75,6 +75,7 @@ class Operator:
             where = self._folder / settings.data_dir
             raise OperatorError(f"{where} has no users; --app or --data-dir names another folder")
         self._data = data_folder(self._folder, settings)
+        self._closing.enter_context(data_lock.shared(self._data))
         self._users = open_users(self._data, settings)
         self._closing.callback(self._users.close)
 

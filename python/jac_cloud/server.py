@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from jac_cloud import app_info, deletion
+from jac_cloud import app_info, data_lock, deletion
 from jac_cloud._native import Server as NativeServer
 from jac_cloud._native import refuse_in_forked_child, set_max_notification_bytes
 from jac_cloud.asgi import AsgiBridge
@@ -166,6 +166,7 @@ class _Parts:
 
     def _make(self, app: Path, settings: Settings, undo: ExitStack) -> None:
         data_dir = data_folder(app.parent, settings)
+        undo.enter_context(data_lock.shared(data_dir))
         self.interpreter = Interpreter(
             data_dir,
             report_format=settings.report_format,

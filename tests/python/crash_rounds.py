@@ -14,7 +14,8 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,15 +58,23 @@ class CrashRounds:
         """AssertionError once something is missing, or there by half."""
         for _ in range(rounds):
             self._round()
-        server = self._start()
+        server = self.start()
         assert server.stop() == 0, server.log()
         self._check()
 
     def _round(self) -> None:
-        server = self._start()
+        server = self.start()
         # What the round before left is as the start has found it.
         self._check()
         before = len(self.acknowledged)
+        with self.working(server):
+            eventually(lambda: len(self.acknowledged) >= before + 3, "work is acknowledged", 30)
+            # Anywhere in what goes on at the time.
+            time.sleep(self._random.uniform(0.0, 0.2))
+
+    @contextmanager
+    def working(self, server: ServerProcess) -> Iterator[None]:
+        """Clients keep the server busy inside of the block; at its end the server is killed."""
         clients = [
             threading.Thread(target=work, args=(server,))
             for work in (self._register, self._by_rest, self._by_rest, self._by_websocket)
@@ -73,15 +82,13 @@ class CrashRounds:
         for client in clients:
             client.start()
         try:
-            eventually(lambda: len(self.acknowledged) >= before + 3, "work is acknowledged", 30)
-            # Anywhere in what goes on at the time.
-            time.sleep(self._random.uniform(0.0, 0.2))
+            yield
         finally:
             server.kill()
             for client in clients:
                 client.join()
 
-    def _start(self) -> ServerProcess:
+    def start(self) -> ServerProcess:
         began = time.monotonic()
         server = ServerProcess(self._app, {"drain_timeout": 1})
         self.start_seconds.append(time.monotonic() - began)
