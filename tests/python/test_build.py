@@ -67,6 +67,23 @@ def test_without_a_header_package_the_build_names_it(
     assert f"pip install {missing}" in printed
 
 
+def test_without_openssl_the_build_goes_on_and_says_so_at_its_end(tmp_path: Path) -> None:
+    def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+        environment = without_sanitizer(os.environ)
+        return subprocess.run(
+            [BIN / "cmake", *command], env=environment, capture_output=True, text=True, check=False
+        )
+
+    build = tmp_path / "build"
+    options = (f"-DPython_EXECUTABLE={sys.executable}", "-DCMAKE_DISABLE_FIND_PACKAGE_OpenSSL=ON")
+    configured = run("-S", REPOSITORY, "-B", build, "-G", "Ninja", *options)
+    assert configured.returncode == 0, configured.stderr
+    # The last step, which has nothing to install here.
+    said = run("--install", build, "--component", "python", "--prefix", tmp_path).stderr
+    assert "was built without TLS (--tls-cert)" in said
+    assert "apt-get install libssl-dev" in said
+
+
 LEAK = """
 =================================================================
 ==7==ERROR: LeakSanitizer: detected memory leaks

@@ -149,7 +149,7 @@ void set_up(SSL_CTX* context) {
     SSL_CTX_set_alpn_select_cb(context, choose_protocol, nullptr);
 }
 
-void use(SSL_CTX* context, const std::string& cert_path, std::vector<Certificate> chain,
+void use(SSL_CTX* context, const std::string& cert_path, const std::vector<Certificate>& chain,
          const Key& key) {
     const auto check = [&](bool done) {
         if (!done) {
@@ -158,8 +158,7 @@ void use(SSL_CTX* context, const std::string& cert_path, std::vector<Certificate
     };
     check(SSL_CTX_use_certificate(context, chain.front().get()) == 1);
     for (auto issuer = chain.begin() + 1; issuer != chain.end(); ++issuer) {
-        check(SSL_CTX_add0_chain_cert(context, issuer->get()) == 1);
-        static_cast<void>(issuer->release());  // it is the context's now
+        check(SSL_CTX_add1_chain_cert(context, issuer->get()) == 1);
     }
     check(SSL_CTX_use_PrivateKey(context, key.get()) == 1);
 }
@@ -179,7 +178,7 @@ std::shared_ptr<const TlsContext> TlsContext::load(const std::string& cert_path,
     OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, nullptr);
     ERR_clear_error();
     const auto cert_text = read_file("tls_cert", cert_path);
-    auto chain = read_chain(cert_path, cert_text);
+    const auto chain = read_chain(cert_path, cert_text);
     const auto& key_file = key_path.empty() ? cert_path : key_path;
     const auto key =
         read_key(key_file, key_path.empty() ? cert_text : read_file("tls_key", key_path));
@@ -190,7 +189,7 @@ std::shared_ptr<const TlsContext> TlsContext::load(const std::string& cert_path,
     native->context.reset(SSL_CTX_new(TLS_server_method()));
     if (!native->context) throw std::bad_alloc();
     set_up(native->context.get());
-    use(native->context.get(), cert_path, std::move(chain), key);
+    use(native->context.get(), cert_path, chain, key);
     return std::shared_ptr<const TlsContext>(new TlsContext(std::move(native), expires_at));
 }
 
