@@ -44,6 +44,10 @@ void Config::validate() const {
     check_range("message_rate", message_rate, 0.001, 1e9, "messages a second", true);
     check_range("message_burst", message_burst, 1.0, 1e9, "messages");
     check_range("message_timeout", message_timeout, 0.01, day, "seconds", true);
+    check_range("client_events_policy_timeout", client_events_policy_timeout, 0.01, day, "seconds");
+    check_range("client_events_policy_ttl", client_events_policy_ttl, 0.01, day, "seconds", true);
+    check_range("client_events_policy_answers", client_events_policy_answers, 1U, 10'000'000U,
+                "answers");
     // The least holds a handshake's answer and the connection frame of the longest channel id.
     check_range("deflate_min_bytes", deflate_min_bytes, std::size_t{1}, gib, "bytes");
     check_range("outbox_bytes", outbox_bytes, 4 * kib, gib, "bytes");

@@ -128,6 +128,14 @@ struct ShardCounters {
     Counter identities_lost;  // tokens that expired or were revoked under a session
 };
 
+// Of one shard's policy: what it said, and how often its walker had to be asked for that.
+struct PolicyCounters {
+    Counter allowed;
+    Counter refused;
+    Counter failed;
+    Counter questions;
+};
+
 // Of what the application sends, by what it names.
 struct NotificationCounters {
     SharedCounter self;

@@ -14,6 +14,7 @@ enum class ReplyError {
     unauthenticated,
     forbidden,
     invalid_token,
+    unavailable,
     walker_failed,
     conflict,
     timeout,
@@ -26,7 +27,7 @@ struct ReplyErrorInfo {
     std::string_view sentence;  // default text; {} stands for the walker's name
 };
 
-inline constexpr std::array<ReplyErrorInfo, 10> reply_errors{{
+inline constexpr std::array<ReplyErrorInfo, 11> reply_errors{{
     {ReplyError::invalid_json, "invalid_json", "The message is not valid JSON!"},
     {ReplyError::invalid_event, "invalid_event", "The event is not valid!"},
     {ReplyError::unknown_walker, "unknown_walker",
@@ -34,6 +35,7 @@ inline constexpr std::array<ReplyErrorInfo, 10> reply_errors{{
     {ReplyError::unauthenticated, "unauthenticated", "Event {} requires to be authenticated!"},
     {ReplyError::forbidden, "forbidden", "You have no access to this!"},
     {ReplyError::invalid_token, "invalid_token", "The token is invalid or expired!"},
+    {ReplyError::unavailable, "unavailable", "This cannot be decided now, try again!"},
     {ReplyError::walker_failed, "walker_failed", "The walker failed!"},
     {ReplyError::conflict, "conflict", "Too many others changed the same data, try again!"},
     {ReplyError::timeout, "timeout", "The walker took too long!"},

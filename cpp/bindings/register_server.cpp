@@ -66,6 +66,9 @@ Config read_config(const py::dict& settings) {
         {"message_timeout", number(config.message_timeout)},
         {"client_events",
          [&](auto& name, auto value) { read_client_events(config.client_events, name, value); }},
+        {"client_events_policy_timeout", number(config.client_events_policy_timeout)},
+        {"client_events_policy_ttl", number(config.client_events_policy_ttl)},
+        {"client_events_policy_answers", number(config.client_events_policy_answers)},
         {"allowed_origins",
          [&](auto&, auto value) {
              config.allowed_origins = value.template cast<std::vector<std::string>>();
@@ -239,10 +242,16 @@ void register_jobs(py::module_& module) {
             },
             py::arg("root_hex"), py::arg("user_id"), py::arg("token_id"), py::arg("epoch"),
             py::arg("expires_at"))
-        .def("reject", [](TokenCheck& check) {
+        .def("reject",
+             [](TokenCheck& check) {
+                 // Safe without the GIL: as fail().
+                 const GilRelease release;
+                 check.answer(TokenProblem::invalid);
+             })
+        .def("give_up", [](TokenCheck& check) {
             // Safe without the GIL: as fail().
             const GilRelease release;
-            check.answer(std::nullopt);
+            check.answer(TokenProblem::unchecked);
         });
 }
 
@@ -262,10 +271,12 @@ void register_server(py::module_& module) {
                 server.set_walkers(std::move(table));
             },
             py::arg("walkers"))
+        .def("set_policy", &Server::set_policy, py::arg("walker"), py::arg("wants_user"))
         .def("start", &start)
         .def_property_readonly("port", &Server::port)
         .def("take_event", [](Server& server) { return take(server.services().walker_lane); })
         .def("take_token_check", [](Server& server) { return take(server.services().token_lane); })
+        .def("take_question", [](Server& server) { return take(server.services().policy_lane); })
         .def("take_logs", &logs_as_tuples)
         .def_property_readonly("http_fd", &http_fd)
         .def("take_http", &take_http)

@@ -25,10 +25,7 @@ void Hub::join(Subscriber& subscriber) {
     clients_.emplace(subscriber.client_id_, &subscriber);
     directory_.add(TargetKind::client, subscriber.client_id_, shard_);
     enter_user(subscriber);
-    auto& members = channels_[subscriber.channel_id_];
-    subscriber.channel_position_ = members.size();
-    members.push_back(&subscriber);
-    directory_.add(TargetKind::channel, subscriber.channel_id_, shard_);
+    enter_channel(subscriber);
 }
 
 void Hub::leave(Subscriber& subscriber) {
@@ -41,10 +38,7 @@ void Hub::leave(Subscriber& subscriber) {
     clients_.erase(subscriber.client_id_);
     directory_.remove(TargetKind::client, subscriber.client_id_, shard_);
     leave_user(subscriber);
-    const auto channel = channels_.find(subscriber.channel_id_);
-    take_out(channel->second, &Subscriber::channel_position_, subscriber);
-    if (channel->second.empty()) channels_.erase(channel);
-    directory_.remove(TargetKind::channel, subscriber.channel_id_, shard_);
+    leave_channel(subscriber);
 }
 
 void Hub::change_user(Subscriber& subscriber, const Identity& identity) {
@@ -56,6 +50,12 @@ void Hub::change_user(Subscriber& subscriber, const Identity& identity) {
     if (subscriber.shared_generation_) {
         subscriber.shared_generation_->store(subscriber.generation_, std::memory_order_release);
     }
+}
+
+void Hub::change_channel(Subscriber& subscriber, std::string channel_id) {
+    if (subscriber.joined_) leave_channel(subscriber);
+    subscriber.channel_id_ = std::move(channel_id);
+    if (subscriber.joined_) enter_channel(subscriber);
 }
 
 void Hub::enter_user(Subscriber& subscriber) {
@@ -72,6 +72,20 @@ void Hub::leave_user(Subscriber& subscriber) {
     if (user->second.empty()) users_.erase(user);
     directory_.remove_user(subscriber.identity_.root, shard_);
     tokens_.leave(subscriber);
+}
+
+void Hub::enter_channel(Subscriber& subscriber) {
+    auto& members = channels_[subscriber.channel_id_];
+    subscriber.channel_position_ = members.size();
+    members.push_back(&subscriber);
+    directory_.add(TargetKind::channel, subscriber.channel_id_, shard_);
+}
+
+void Hub::leave_channel(Subscriber& subscriber) {
+    const auto channel = channels_.find(subscriber.channel_id_);
+    take_out(channel->second, &Subscriber::channel_position_, subscriber);
+    if (channel->second.empty()) channels_.erase(channel);
+    directory_.remove(TargetKind::channel, subscriber.channel_id_, shard_);
 }
 
 void Hub::revoke(const Revocation& revocation, std::uint64_t count) {

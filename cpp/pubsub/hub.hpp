@@ -32,6 +32,7 @@ class Hub {
     void join(Subscriber& subscriber);
     void leave(Subscriber& subscriber);
     void change_user(Subscriber& subscriber, const Identity& identity);
+    void change_channel(Subscriber& subscriber, std::string channel_id);
 
     // Ends the sessions whose token is revoked. `count` is how many revocations there have been.
     void revoke(const Revocation& revocation, std::uint64_t count);
@@ -83,6 +84,8 @@ class Hub {
     void enqueue(Subscriber& subscriber, const Slice& slice);
     void enter_user(Subscriber& subscriber);
     void leave_user(Subscriber& subscriber);
+    void enter_channel(Subscriber& subscriber);
+    void leave_channel(Subscriber& subscriber);
 
     unsigned shard_;
     Directory& directory_;

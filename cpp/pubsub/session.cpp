@@ -78,6 +78,8 @@ void Session::close(CloseCode code) {
 void Session::lose_identity() {
     if (phase_ != Phase::open) return;
     context_.counters.identities_lost.add();
+    context_.policy.forget(identity());
+    identity_lost_ = true;
     close(CloseCode::token_revoked);
 }
 
@@ -162,9 +164,13 @@ void Session::hold(std::string_view message, bool known_utf8) {
               held_bytes_ >= context_.config.max_message_bytes;
 }
 
-// After a walker or a token check: what was held back, until the next of them.
+// After a walker, a token check or a question: what was held back, until the next of them.
 void Session::resume() {
     busy_ = false;
+    if (held_ && speaks_for_nobody()) {
+        held_.reset();
+        held_bytes_ = 0;
+    }
     while (!busy_ && held_ && !draining_) {
         const Held next = std::move(held_->front());
         held_->pop_front();
@@ -186,7 +192,8 @@ void Session::resume() {
 // --- time
 
 TimePoint Session::deadline() const noexcept {
-    return std::min({ping_at_, pong_due_, message_due_, close_due_});
+    const auto policy_due = asking_ ? asking_->due : TimePoint::max();
+    return std::min({ping_at_, pong_due_, message_due_, close_due_, policy_due});
 }
 
 void Session::start_pong_clock() {
@@ -200,6 +207,7 @@ void Session::start_message_clock() {
 
 void Session::on_deadline() {
     const auto now = context_.now;
+    if (asking_ && now >= asking_->due) policy_decided(asking_->question.number, std::nullopt);
     if (now >= close_due_) {
         lost();
         changed();

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <variant>
 
 #include "base/config.hpp"
 #include "base/counters.hpp"
@@ -18,6 +19,7 @@
 #include "protocol/frame_parser.hpp"
 #include "pubsub/broker.hpp"
 #include "pubsub/hub.hpp"
+#include "pubsub/policy.hpp"
 #include "pubsub/subscriber.hpp"
 #include "pubsub/work.hpp"
 
@@ -44,16 +46,20 @@ struct SessionContext {
     // For the event that is being acted on, kept for their memory.
     Targets targets{};
     std::string text{};
+    Policy policy{config, log};
 };
 
 // One WebSocket's life, without its socket: takes the bytes that came, acts on the events in them
-// strictly in their order, and leaves what is to be sent in the outbox. A running walker (or token
-// check) holds back what came after it.
+// strictly in their order, and leaves what is to be sent in the outbox. A running walker (or a check
+// of a token, or a question to the policy) holds back what came after it.
 class Session : public Subscriber, private FrameHandler {
   public:
     Session(SessionContext& context, std::uint64_t number, std::string client_id,
             std::string channel_id, const Identity& identity, int deflate_window = 0);
     ~Session() override;
+
+    // Its channel is not one that the client has named. Before it is opened.
+    void own_channel() noexcept { owns_channel_ = true; }
 
     // Joins the hub; queues the upgrade's response and the connection frame.
     void open(std::string_view response_head);
@@ -84,14 +90,18 @@ class Session : public Subscriber, private FrameHandler {
 
     // The answers to submit_*, on the shard's thread.
     void walker_done(std::string_view reply, std::optional<ReplyError> error = std::nullopt);
-    void token_checked(const std::optional<Identity>& identity);
+    void token_checked(const TokenAnswer& answer);
+    // One that comes after policy_timeout is ignored. None: the policy failed.
+    void policy_decided(std::uint64_t number, std::optional<bool> allowed);
 
   protected:
     SessionContext& context() noexcept { return context_; }
 
-    // Hands work on; the answer comes through walker_done or token_checked, never from within.
+    // Hands work on; the answer comes through walker_done, token_checked or policy_decided, never
+    // from within.
     virtual void submit_walker(WalkerJob::Request request) = 0;
     virtual void submit_token(std::string token) = 0;
+    virtual void submit_question(const PolicyQuestion& question) = 0;
     // reading(), deadline() or ended() may have changed.
     virtual void changed() = 0;
 
@@ -106,6 +116,19 @@ class Session : public Subscriber, private FrameHandler {
         bool known_utf8;
     };
 
+    struct ChangeOfUser {
+        Identity identity;
+        std::string id;                   // of its event
+        std::optional<ReplyError> error;  // what its client is told first
+    };
+
+    // What waits for the policy, and until when.
+    struct Asking {
+        PolicyQuestion question;
+        TimePoint due;
+        std::variant<Held, ChangeOfUser> then;
+    };
+
     void on_message(Opcode opcode, std::string_view payload) override;
     void on_ping(std::string_view payload) override;
     void on_pong(std::string_view payload) override;
@@ -116,11 +139,17 @@ class Session : public Subscriber, private FrameHandler {
     void hold(std::string_view message, bool known_utf8);
     void resume();
     void act(std::string_view message, bool known_utf8);
-    void act_publish(const ClientEvent& event);
+    void act_publish(const ClientEvent& event, std::string_view message, bool known_utf8);
     void act_walker(const ClientEvent& event);
     void act_change_user(const ClientEvent& event);
     bool may_publish(const ClientEvent& event) const;
-    void become(const Identity& identity);
+    void publish(const ClientEvent& event, const Targets& targets);
+    const Targets& targets_of(const ClientEvent& event);
+    void ask_policy(PolicyQuestion question, std::variant<Held, ChangeOfUser> then);
+    void finish_publish(const Held& held, Verdict verdict);
+    void change_user(const ChangeOfUser& change);
+    void finish_change(const ChangeOfUser& change, Verdict verdict);
+    bool speaks_for_nobody() const;
     void reply(std::string_view text);
     void reply_error(ReplyError error, const ClientEvent& event);
     void count(EventType type, std::optional<ReplyError> error = std::nullopt);
@@ -135,6 +164,7 @@ class Session : public Subscriber, private FrameHandler {
     FrameParser parser_;
     std::unique_ptr<std::deque<Held>> held_;  // most sessions never need it
     std::size_t held_bytes_ = 0;
+    std::unique_ptr<Asking> asking_;
     std::string pending_id_;  // of the change_user that is being checked
     double tokens_;           // of the rate limit's bucket
     TimePoint refilled_at_;
@@ -143,10 +173,12 @@ class Session : public Subscriber, private FrameHandler {
     TimePoint message_due_ = TimePoint::max();
     TimePoint close_due_ = TimePoint::max();
     Phase phase_ = Phase::open;
-    bool busy_ = false;  // a walker or a token check of this session runs
+    bool busy_ = false;  // a walker, a token check or a question of this session runs
     bool paused_ = false;
     bool draining_ = false;
     bool deaf_ = false;
+    bool owns_channel_ = false;
+    bool identity_lost_ = false;
 };
 
 }  // namespace jac::cloud

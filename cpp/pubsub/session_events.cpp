@@ -37,7 +37,7 @@ void Session::act(std::string_view message, bool known_utf8) {
         case EventType::user:
         case EventType::channel:
         case EventType::client:
-            act_publish(*event);
+            act_publish(*event, message, known_utf8);
             break;
         case EventType::change_user:
             act_change_user(*event);
@@ -65,13 +65,32 @@ bool Session::may_publish(const ClientEvent& event) const {
     return false;
 }
 
-void Session::act_publish(const ClientEvent& event) {
+const Targets& Session::targets_of(const ClientEvent& event) {
+    context_.targets.assign(target_kind(event.type), event.targets);
+    return context_.targets;
+}
+
+void Session::act_publish(const ClientEvent& event, std::string_view message, bool known_utf8) {
     if (!may_publish(event)) {
         reply_error(ReplyError::forbidden, event);
         return;
     }
-    Targets& targets = context_.targets;
-    targets.assign(target_kind(event.type), event.targets);
+    const Targets& targets = targets_of(event);
+    if (!context_.policy.on()) return publish(event, targets);
+    auto considered = context_.policy.may_send(identity(), targets, context_.now);
+    if (const auto* verdict = std::get_if<Verdict>(&considered)) {
+        if (*verdict == Verdict::allowed) {
+            publish(event, targets);
+        } else {
+            reply_error(reply_error_of(*verdict), event);
+        }
+        return;
+    }
+    ask_policy(std::move(std::get<PolicyQuestion>(considered)),
+               Held{std::string(message), known_utf8});
+}
+
+void Session::publish(const ClientEvent& event, const Targets& targets) {
     count(event.type);
     context_.hub.publish(targets, event.data);
     context_.broker.publish_elsewhere(targets, event.data, context_.shard);
@@ -110,9 +129,7 @@ void Session::walker_done(std::string_view text, std::optional<ReplyError> error
 
 void Session::act_change_user(const ClientEvent& event) {
     if (!event.token) {
-        count(event.type);
-        become({});
-        reply_connection(event.id);
+        change_user({{}, std::string(event.id), std::nullopt});
         return;
     }
     busy_ = true;
@@ -120,22 +137,22 @@ void Session::act_change_user(const ClientEvent& event) {
     submit_token(std::string(*event.token));
 }
 
-void Session::token_checked(const std::optional<Identity>& identity) {
-    const std::string id = std::exchange(pending_id_, {});
-    const bool good = identity && !context_.hub.tokens().revoked_meanwhile(*identity);
-    become(good ? *identity : Identity{});
-    if (good) {
-        count(EventType::change_user);
+void Session::token_checked(const TokenAnswer& answer) {
+    std::string id = std::exchange(pending_id_, {});
+    if (const auto* identity = std::get_if<Identity>(&answer)) {
+        change_user({*identity, std::move(id), std::nullopt});
+    } else if (std::get<TokenProblem>(answer) == TokenProblem::invalid) {
+        change_user({{}, std::move(id), ReplyError::invalid_token});
     } else {
-        count(EventType::change_user, ReplyError::invalid_token);
-        reply(error_reply(ReplyError::invalid_token, to_string(EventType::change_user), id));
+        // Nothing is known against the user of before.
+        count(EventType::change_user, ReplyError::unavailable);
+        reply(error_reply(ReplyError::unavailable, to_string(EventType::change_user), id));
     }
-    reply_connection(id);
-    resume();
-}
-
-void Session::become(const Identity& identity) {
-    context_.hub.change_user(*this, identity);
+    if (asking_) {
+        changed();
+    } else {
+        resume();
+    }
 }
 
 // --- replies

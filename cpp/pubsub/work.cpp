@@ -3,10 +3,11 @@
 namespace jac::cloud {
 
 WalkerJob::~WalkerJob() {
-    if (done_) fail(ReplyError::walker_failed, {});
+    if (done_ || decided_) fail(ReplyError::walker_failed, {});
 }
 
 void WalkerJob::finish(const WalkerAnswer& result) {
+    if (decided_) return decide(result.reports == "[true]");
     std::string reply;
     if (request_.response) {
         reply = walker_reply(request_.walker, result, request_.id);
@@ -18,6 +19,7 @@ void WalkerJob::finish(const WalkerAnswer& result) {
 
 void WalkerJob::fail(ReplyError error, std::string_view error_json,
                      const std::optional<std::string>& ref) {
+    if (decided_) return decide(std::nullopt);
     constexpr auto type = "walker";
     std::string sentence(error_json);
     if (sentence.empty()) append_json_string(sentence, error_sentence(error, request_.walker));
@@ -26,6 +28,10 @@ void WalkerJob::fail(ReplyError error, std::string_view error_json,
 
 void WalkerJob::answer(std::string reply, std::optional<ReplyError> error) {
     if (auto done = std::exchange(done_, nullptr)) done(std::move(reply), error);
+}
+
+void WalkerJob::decide(std::optional<bool> answer) {
+    if (auto decided = std::exchange(decided_, nullptr)) decided(answer);
 }
 
 }  // namespace jac::cloud

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 #include "base/identity.hpp"
 #include "base/reply_error.hpp"
@@ -34,9 +35,17 @@ class WalkerJob {
     // posts to the shard and returns.
     using Done = std::function<void(std::string reply, std::optional<ReplyError> error)>;
 
+    // The same for a walker that decides something: true when all that it reported is one true,
+    // nullopt when it failed.
+    using Decided = std::function<void(std::optional<bool>)>;
+
     WalkerJob(Request request, Done done) : request_(std::move(request)), done_(std::move(done)) {}
+    WalkerJob(Request request, Decided decided)
+        : request_(std::move(request)), decided_(std::move(decided)) {}
     WalkerJob(WalkerJob&& other) noexcept
-        : request_(std::move(other.request_)), done_(std::exchange(other.done_, nullptr)) {}
+        : request_(std::move(other.request_)),
+          done_(std::exchange(other.done_, nullptr)),
+          decided_(std::exchange(other.decided_, nullptr)) {}
     WalkerJob& operator=(WalkerJob&&) = delete;
     ~WalkerJob();
 
@@ -50,17 +59,23 @@ class WalkerJob {
 
   private:
     void answer(std::string reply, std::optional<ReplyError> error = std::nullopt);
+    void decide(std::optional<bool> answer);
 
     Request request_;
     Done done_;
+    Decided decided_;
 };
 
+// Why nobody is known by a token: it is not good, or nobody could be asked.
+enum class TokenProblem { invalid, unchecked };
+using TokenAnswer = std::variant<Identity, TokenProblem>;
+
 // A token to be checked, of a handshake or a change_user event. Answered once, from any thread; one
-// that is dropped unanswered counts as refused. Move-only.
+// that is dropped unanswered counts as unchecked. Move-only.
 class TokenCheck {
   public:
     // `done` runs on the answering thread: it posts to the shard and returns.
-    using Done = std::function<void(std::optional<Identity>)>;
+    using Done = std::function<void(TokenAnswer)>;
 
     // `revocations` is how many there have been so far.
     TokenCheck(std::string token, std::uint64_t revocations, Done done)
@@ -70,14 +85,13 @@ class TokenCheck {
           revocations_(other.revocations_),
           done_(std::exchange(other.done_, nullptr)) {}
     TokenCheck& operator=(TokenCheck&&) = delete;
-    ~TokenCheck() { answer(std::nullopt); }
+    ~TokenCheck() { answer(TokenProblem::unchecked); }
 
     const std::string& token() const noexcept { return token_; }
     std::uint64_t revocations() const noexcept { return revocations_; }
 
-    // nullopt: refused.
-    void answer(std::optional<Identity> identity) {
-        if (auto done = std::exchange(done_, nullptr)) done(std::move(identity));
+    void answer(TokenAnswer whose) {
+        if (auto done = std::exchange(done_, nullptr)) done(std::move(whose));
     }
 
   private:

@@ -73,15 +73,15 @@ void HttpSession::open_websocket() {
     }
     upgrade_ = std::move(std::get<AcceptedUpgrade>(verdict));
     if (upgrade_.token) return check_token(std::move(*upgrade_.token));
-    upgrade({});
+    admit({});
 }
 
 void HttpSession::check_token(std::string token) {
     state_ = State::token;
     auto answered = [mailbox = shard_.mailbox(),
-                     weak = weak_from_this()](const std::optional<Identity>& identity) {
-        mailbox->post([weak, identity] {
-            if (const auto self = weak.lock()) self->on_identity(identity);
+                     weak = weak_from_this()](const TokenAnswer& answer) {
+        mailbox->post([weak, answer] {
+            if (const auto self = weak.lock()) self->on_token(answer);
         });
     };
     auto& services = shard_.services();
@@ -91,17 +91,56 @@ void HttpSession::check_token(std::string token) {
     }
 }
 
-void HttpSession::on_identity(const std::optional<Identity>& identity) {
+void HttpSession::on_token(const TokenAnswer& answer) {
     if (state_ != State::token) return;
-    if (identity) return upgrade(*identity);
+    if (const auto* identity = std::get_if<Identity>(&answer)) return admit(*identity);
+    if (std::get<TokenProblem>(answer) == TokenProblem::unchecked) {
+        return refuse(service_unavailable("The token cannot be checked now, try again!"));
+    }
     refuse({401,
             "invalid_token",
             "The token is invalid or expired!",
             {{"WWW-Authenticate", "Bearer"}}});
 }
 
-void HttpSession::upgrade(const Identity& identity) {
+// A channel of the client's choice is the policy's affair; nobody else knows one of its own.
+void HttpSession::admit(const Identity& identity) {
     identity_ = identity;
+    if (!upgrade_.channel_id) return upgrade();
+    auto& policy = shard_.sessions().policy;
+    auto considered = policy.may_join(identity, *upgrade_.channel_id, Clock::now());
+    if (const auto* verdict = std::get_if<Verdict>(&considered)) return join(*verdict);
+
+    question_ = std::make_unique<PolicyQuestion>(std::move(std::get<PolicyQuestion>(considered)));
+    state_ = State::token;
+    set_read_deadline(shard_.config().client_events_policy_timeout);
+    auto decided = [mailbox = shard_.mailbox(), weak = weak_from_this(),
+                    question = question_->number](std::optional<bool> allowed) {
+        mailbox->post([weak, question, allowed] {
+            if (const auto self = weak.lock()) self->on_policy(question, allowed);
+        });
+    };
+    shard_.services().policy_lane.push(policy.ask(*question_, std::move(decided)));
+}
+
+void HttpSession::on_policy(std::uint64_t question, std::optional<bool> allowed) {
+    if (state_ != State::token || !question_ || question_->number != question) return;
+    const auto asked = std::move(question_);
+    join(shard_.sessions().policy.settle(*asked, allowed, Clock::now()));
+}
+
+void HttpSession::join(Verdict verdict) {
+    switch (verdict) {
+        case Verdict::allowed:
+            return upgrade();
+        case Verdict::refused:
+            return refuse({403, "forbidden", "You may not join this channel!"});
+        case Verdict::unavailable:
+            return refuse(service_unavailable("Who may join cannot be told now, try again!"));
+    }
+}
+
+void HttpSession::upgrade() {
     state_ = State::upgrading;
     clear_read_deadline();
     if (!reading_) return hand_over();

@@ -311,6 +311,7 @@ void HttpSession::on_read_timeout() {
         case State::body:
             return fail_exchange(too_slow);
         case State::token:
+            if (question_) return on_policy(question_->number, std::nullopt);
             return refuse(service_unavailable("The token could not be checked in time!"));
         case State::lingering:
             return close();

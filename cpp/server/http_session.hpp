@@ -47,7 +47,7 @@ class HttpSession final : public Connection, public std::enable_shared_from_this
         head,        // waiting for a request, or for the rest of its head
         body,        // the application has the request, its body is still coming
         responding,  // the application has all of the request
-        token,       // an upgrade waits for its token to be checked
+        token,       // an upgrade waits for its token to be checked, or for the policy
         upgrading,   // and now for the last read to be cancelled
         closing,     // the last response is being sent
         lingering,   // it has been
@@ -66,8 +66,11 @@ class HttpSession final : public Connection, public std::enable_shared_from_this
 
     void open_websocket();
     void check_token(std::string token);
-    void on_identity(const std::optional<Identity>& identity);
-    void upgrade(const Identity& identity);
+    void on_token(const TokenAnswer& answer);
+    void admit(const Identity& identity);
+    void on_policy(std::uint64_t question, std::optional<bool> allowed);
+    void join(Verdict verdict);
+    void upgrade();
     void hand_over();
 
     void start_exchange();
@@ -119,6 +122,7 @@ class HttpSession final : public Connection, public std::enable_shared_from_this
     std::shared_ptr<const Endpoints> endpoints_;  // once an exchange has asked for them
     AcceptedUpgrade upgrade_;
     Identity identity_;
+    std::unique_ptr<PolicyQuestion> question_;  // that the upgrade waits for
 
     std::string output_;  // being sent
     std::size_t sent_ = 0;

@@ -46,6 +46,11 @@ void Server::set_walkers(std::shared_ptr<const WalkerTable> walkers) {
     on_each_shard([walkers = walkers_](Shard& shard) { shard.sessions().walkers = walkers; });
 }
 
+void Server::set_policy(const std::string& walker, bool wants_user) {
+    const std::lock_guard lock(life_);
+    for (auto& shard : shards_) shard->sessions().policy.set_walker(walker, wants_user);
+}
+
 template <class Ask>
 void Server::on_each_shard(const Ask& ask) {
     for (auto& shard : shards_) {
@@ -74,6 +79,7 @@ void Server::drain() {
     services_.draining = true;
     on_each_shard([](Shard& shard) { shard.drain_connections(); });
     services_.walker_lane.close();
+    services_.policy_lane.close();
 }
 
 void Server::stop(std::chrono::nanoseconds grace) {
@@ -135,6 +141,13 @@ std::vector<std::pair<std::string, std::uint64_t>> Server::stats() const {
         for (const auto& shard : shards_) total += counter(shard->hub().counters()).value();
         return total;
     };
+    const auto sum_of_policies = [this](auto counter) {
+        std::uint64_t total = 0;
+        for (const auto& shard : shards_) {
+            total += counter(shard->sessions().policy.counters()).value();
+        }
+        return total;
+    };
     const auto sizes = services_.broker->directory().sizes();
     std::uint64_t connections = 0;
     for (const auto& shard : shards_) connections += shard->connection_count();
@@ -154,6 +167,11 @@ std::vector<std::pair<std::string, std::uint64_t>> Server::stats() const {
         {"tls_handshakes", sum([](auto& c) -> auto& { return c.tls_handshakes; })},
         {"tls_resumed", sum([](auto& c) -> auto& { return c.tls_resumed; })},
         {"tls_failures", sum([](auto& c) -> auto& { return c.tls_failures; })},
+        {"policy_allowed", sum_of_policies([](auto& c) -> auto& { return c.allowed; })},
+        {"policy_refused", sum_of_policies([](auto& c) -> auto& { return c.refused; })},
+        {"policy_failed", sum_of_policies([](auto& c) -> auto& { return c.failed; })},
+        {"policy_questions", sum_of_policies([](auto& c) -> auto& { return c.questions; })},
+        {"policy_questions_waiting", services_.policy_lane.size()},
         {"walkers_waiting", services_.walker_lane.size()},
         {"token_checks_waiting", services_.token_lane.size()},
         {"requests_waiting", services_.http->waiting_requests()},

@@ -42,6 +42,10 @@ class Server {
     // The walkers that clients may ask for.
     void set_walkers(std::shared_ptr<const WalkerTable> walkers);
 
+    // The walker that is asked who may join channels and send events, and whether it wants a user.
+    // Before start().
+    void set_policy(const std::string& walker, bool wants_user);
+
     // Ends the sessions whose token it covers, and every one that is being opened with such a
     // token. The store of tokens must refuse them by now.
     void revoke(const Revocation& revocation);

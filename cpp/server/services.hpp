@@ -24,6 +24,7 @@ struct Services {
     LogSink log;
     Lane<WalkerJob> walker_lane;
     Lane<TokenCheck> token_lane;
+    Lane<WalkerJob> policy_lane;                 // questions to the app's policy
     std::unique_ptr<TlsCredentials> tls;         // nullptr: connections are plain
     std::shared_ptr<HttpQueue> http;             // requests for the application
     std::shared_ptr<LocalBroker> broker;         // for others too, who may outlive the server

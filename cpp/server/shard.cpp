@@ -74,6 +74,7 @@ void Shard::start_websocket(Stream stream, Upgrade upgrade) {
         *this, std::move(stream), number, random_id(unix_now), std::move(channel_id),
         upgrade.identity, upgrade.deflate_window, std::move(upgrade.ticket));
     websockets_.emplace(number, websocket);
+    if (upgrade.channel_id.empty()) websocket->own_channel();
     websocket->start(upgrade.response_head, {upgrade.leftover.data(), upgrade.leftover.size()});
     arm_timer();
     if (services_.draining) websocket->finish();
@@ -93,16 +94,27 @@ void Shard::answer_walker(std::uint64_t number, std::string_view reply,
     }
 }
 
-void Shard::answer_token(std::uint64_t number, const std::optional<Identity>& identity) {
+void Shard::answer_token(std::uint64_t number, const TokenAnswer& answer) {
     if (const auto found = websockets_.find(number); found != websockets_.end()) {
         sessions_.now = std::chrono::steady_clock::now();
-        found->second->answer_token(identity);
+        found->second->answer_token(answer);
         arm_timer();
+    }
+}
+
+void Shard::answer_policy(std::uint64_t number, std::uint64_t question,
+                          std::optional<bool> allowed) {
+    if (const auto found = websockets_.find(number); found != websockets_.end()) {
+        sessions_.now = std::chrono::steady_clock::now();
+        found->second->answer_policy(question, allowed);
+        arm_timer();
+        flush_if_gathered();
     }
 }
 
 void Shard::revoke(const Revocation& revocation, std::uint64_t count) {
     sessions_.now = std::chrono::steady_clock::now();
+    sessions_.policy.forget(revocation.user_id);
     hub_.revoke(revocation, count);
 }
 

@@ -152,11 +152,20 @@ void WebsocketConnection::submit_walker(WalkerJob::Request request) {
 
 void WebsocketConnection::submit_token(std::string token) {
     auto done = [mailbox = shard_.mailbox(), &shard = shard_,
-                 number = number()](const std::optional<Identity>& identity) {
-        mailbox->post([&shard, number, identity] { shard.answer_token(number, identity); });
+                 number = number()](const TokenAnswer& answer) {
+        mailbox->post([&shard, number, answer] { shard.answer_token(number, answer); });
     };
     shard_.services().token_lane.push(
         TokenCheck(std::move(token), shard_.services().revocations, std::move(done)));
+}
+
+void WebsocketConnection::submit_question(const PolicyQuestion& question) {
+    auto decided = [mailbox = shard_.mailbox(), &shard = shard_, number = number(),
+                    asked = question.number](std::optional<bool> allowed) {
+        mailbox->post(
+            [&shard, number, asked, allowed] { shard.answer_policy(number, asked, allowed); });
+    };
+    shard_.services().policy_lane.push(context().policy.ask(question, std::move(decided)));
 }
 
 void WebsocketConnection::answer_walker(std::string_view reply, std::optional<ReplyError> error) {
@@ -164,8 +173,13 @@ void WebsocketConnection::answer_walker(std::string_view reply, std::optional<Re
     retire_if_done();
 }
 
-void WebsocketConnection::answer_token(const std::optional<Identity>& identity) {
-    token_checked(identity);
+void WebsocketConnection::answer_token(const TokenAnswer& answer) {
+    token_checked(answer);
+    retire_if_done();
+}
+
+void WebsocketConnection::answer_policy(std::uint64_t question, std::optional<bool> allowed) {
+    policy_decided(question, allowed);
     retire_if_done();
 }
 

@@ -61,7 +61,10 @@ CURRENT_UNIT: Final[ContextVar[Unit]]
 """The unit whose walker runs in this context; copied contexts carry it into helper threads."""
 
 class WalkerEvent:
-    """A walker to be run for a connection. One that is dropped unanswered has failed."""
+    """A walker to be run for a connection, or to decide for the policy.
+
+    One that is dropped unanswered has failed.
+    """
 
     @property
     def walker(self) -> str: ...
@@ -100,7 +103,7 @@ class WalkerEvent:
         """
 
 class TokenCheck:
-    """A token of a handshake or of a change_user event. One that is dropped is refused."""
+    """A token of a handshake or of a change_user event. One that is dropped is given up."""
 
     @property
     def token(self) -> str:
@@ -115,7 +118,11 @@ class TokenCheck:
         covers the token.
         """
 
-    def reject(self) -> None: ...
+    def reject(self) -> None:
+        """It is not valid."""
+
+    def give_up(self) -> None:
+        """Nobody can tell now: a handshake is answered 503, a change_user `unavailable`."""
 
 HTTP_REQUEST: Final[int]
 HTTP_BODY: Final[int]
@@ -182,6 +189,12 @@ class Server:
     def set_walkers(self, walkers: Mapping[str, bool]) -> None:
         """The walkers clients may ask for, and whether each wants a user. At any time."""
 
+    def set_policy(self, walker: str, wants_user: bool) -> None:
+        """The walker that is asked who may join channels and send events. Before start().
+
+        One that `wants_user` is not asked about the public user, who is refused.
+        """
+
     def start(self) -> None:
         """Bind, then start the I/O threads. Raises ListenError."""
 
@@ -191,6 +204,12 @@ class Server:
 
     def take_event(self) -> WalkerEvent | None:
         """Block for the next walker to run; None once the server drains and none is left."""
+
+    def take_question(self) -> WalkerEvent | None:
+        """Block for the next question to the policy; None once the server drains and none is left.
+
+        Allowed when it is finished with `[true]`.
+        """
 
     def take_token_check(self) -> TokenCheck | None:
         """Block for the next token to check; None once the server has stopped."""

@@ -74,10 +74,21 @@ void World::model_event(Member& member, const Event& event) {
 // The walker or the token check has ended: what was held back, up to the next of them.
 void World::model_resume(Member& member) {
     member.busy = false;
+    const bool joined = member.session->joined();
+    if (member.lost || (!joined && revoked_since(member, member.identity))) member.held.clear();
     while (!member.busy && !member.held.empty()) {
         const Event event = std::move(member.held.front());
         member.held.pop_front();
         model_event(member, event);
+    }
+}
+
+// What a session holds back of an identity that it loses is without effect.
+void World::lose_identities(unsigned shard, const std::function<bool(const Claims&)>& which) {
+    for (const auto& member : members_) {
+        if (member->shard != shard || !member->session || !member->session->joined()) continue;
+        const auto& claims = member->session->identity().claims;
+        if (claims && which(*claims)) member->lost = true;
     }
 }
 

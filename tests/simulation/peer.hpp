@@ -56,6 +56,7 @@ class SimulatedSession final : public Session {
         walkers.push_back(std::move(request));
     }
     void submit_token(std::string token) override { tokens.push_back(std::move(token)); }
+    void submit_question(const PolicyQuestion&) override {}
     void changed() override {}
 };
 

@@ -65,6 +65,7 @@ class World {
         Identity identity;
         std::uint32_t generation = 1;
         bool busy = false;
+        bool lost = false;  // its identity
         std::deque<Event> held;
         std::vector<std::string> expected;
 
@@ -111,6 +112,7 @@ class World {
     void check_posted(const Targets& targets, const std::function<void()>& publish,
                       std::optional<unsigned> own_shard);
     bool is_target(const Member& member, const Targets& targets) const;
+    void lose_identities(unsigned shard, const std::function<bool(const Claims&)>& which);
     bool revoked_since(const Member& member, const Identity& identity) const;
     void check_bounds() const;
     [[noreturn]] void fail(const std::string& what) const;

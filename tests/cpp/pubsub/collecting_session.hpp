@@ -47,6 +47,7 @@ class CollectingSession final : public Session {
 
     std::deque<WalkerJob::Request> walkers;
     std::deque<std::string> tokens;
+    std::deque<PolicyQuestion> questions;
     int changes = 0;
     bool stuck = false;
 
@@ -55,6 +56,9 @@ class CollectingSession final : public Session {
         walkers.push_back(std::move(request));
     }
     void submit_token(std::string token) override { tokens.push_back(std::move(token)); }
+    void submit_question(const PolicyQuestion& question) override {
+        questions.push_back(question);
+    }
     void changed() override { ++changes; }
 
     std::string sent_;
@@ -139,9 +143,9 @@ class SessionTest : public testing::Test {
         hub_.flush();
     }
 
-    void token_checked(CollectingSession& session, const std::optional<Identity>& identity) {
+    void token_checked(CollectingSession& session, const TokenAnswer& answer) {
         session.tokens.pop_front();
-        session.token_checked(identity);
+        session.token_checked(answer);
         hub_.flush();
     }
 

@@ -30,7 +30,7 @@ TEST_F(SessionTest, ChangesItsUserWhenTheTokenIsGood) {
 TEST_F(SessionTest, BecomesThePublicUserWhenTheTokenIsBadAfterAnError) {
     auto& session = open("lobby", user(7));
     say(session, R"({"type":"change_user","token":"bad","id":"i"})");
-    token_checked(session, std::nullopt);
+    token_checked(session, TokenProblem::invalid);
     const auto answers = texts(session);
     ASSERT_EQ(answers.size(), 2U);
     const auto error = json::parse(answers[0]);

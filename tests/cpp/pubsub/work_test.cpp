@@ -82,22 +82,22 @@ TEST(WalkerJob, IsAnsweredOnceWhateverIsCalled) {
     EXPECT_EQ(replies.size(), 2U);
 }
 
-TEST(TokenCheck, IsAnsweredOnceAndRefusedWhenItIsDropped) {
-    std::vector<std::optional<Identity>> answers;
-    const auto done = [&answers](std::optional<Identity> identity) { answers.push_back(identity); };
+TEST(TokenCheck, IsAnsweredOnceAndUncheckedWhenItIsDropped) {
+    std::vector<TokenAnswer> answers;
+    const auto done = [&answers](const TokenAnswer& answer) { answers.push_back(answer); };
     const Identity user{{0, 5}, true};
     {
         TokenCheck check("token", 0, done);
         EXPECT_EQ(check.token(), "token");
         check.answer(user);
-        check.answer(std::nullopt);
+        check.answer(TokenProblem::invalid);
     }
-    EXPECT_EQ(answers, (std::vector<std::optional<Identity>>{user}));
+    EXPECT_EQ(answers, (std::vector<TokenAnswer>{user}));
     {
         TokenCheck check("token", 0, done);
         const TokenCheck moved(std::move(check));
     }
-    EXPECT_EQ(answers, (std::vector<std::optional<Identity>>{user, std::nullopt}));
+    EXPECT_EQ(answers, (std::vector<TokenAnswer>{user, TokenProblem::unchecked}));
 }
 
 }  // namespace

@@ -41,7 +41,7 @@ class Checker {
                   if (check->token() == "good") {
                       check->answer(Identity{{0, 0xABC}, true});
                   } else if (check->token() != "slow") {
-                      check->answer(std::nullopt);
+                      check->answer(TokenProblem::invalid);
                   } else {
                       static std::mutex mutex;
                       static std::vector<TokenCheck> kept;
