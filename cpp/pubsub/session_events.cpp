@@ -129,7 +129,8 @@ void Session::walker_done(std::string_view text, std::optional<ReplyError> error
 
 void Session::act_change_user(const ClientEvent& event) {
     if (!event.token) {
-        change_user({{}, std::string(event.id), std::nullopt});
+        const ChangeOfUser change{Identity{}, std::string(event.id), std::nullopt};
+        change_user(change);
         return;
     }
     busy_ = true;

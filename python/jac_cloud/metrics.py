@@ -62,6 +62,7 @@ class Metrics(Collector):
         yield InfoMetricFamily(f"{_PREFIX}build", "What is running.", _build())
         yield from self._connections()
         yield from self._messages()
+        yield from self._policy()
         yield from self._walks()
         yield from self._late_walks()
         yield from self._http()
@@ -96,6 +97,7 @@ class Metrics(Collector):
         waiting = {
             "walker_events": stats["walkers_waiting"],
             "token_checks": stats["token_checks_waiting"],
+            "policy_questions": stats["policy_questions_waiting"],
             "http_requests": stats["requests_waiting"],
             **{name: waiting() for name, waiting in self._queues.items()},
         }
@@ -139,6 +141,18 @@ class Metrics(Collector):
             "deliveries",
             "Messages queued for WebSocket clients, each receiver counted.",
             self._native.stats()["deliveries"],
+        )
+
+    def _policy(self) -> Iterator[Metric]:
+        stats = self._native.stats()
+        yield _counters(
+            "policy_decisions",
+            "What the app's policy said of joining and sending, kept answers included.",
+            ("result",),
+            [((result,), stats[f"policy_{result}"]) for result in ("allowed", "refused", "failed")],
+        )
+        yield _counter(
+            "policy_questions", "Times its walker was asked for that.", stats["policy_questions"]
         )
 
     def _walks(self) -> Iterator[Metric]:

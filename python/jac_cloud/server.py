@@ -24,6 +24,7 @@ from jac_cloud.logs import NativeLogs
 from jac_cloud.meters import RequestMeters
 from jac_cloud.metrics import Metrics
 from jac_cloud.overdue import Overdue
+from jac_cloud.policy import policy_walker
 from jac_cloud.readiness import Readiness
 from jac_cloud.rest import Operating, Pools, create_app
 from jac_cloud.revocation_watcher import RevocationWatcher
@@ -177,6 +178,7 @@ class _Parts:
         undo.callback(self.interpreter.close)
         loaded = self.interpreter.load(app)
         self.walkers = {name: spec for name, spec in loaded.items() if not spec.private}
+        policy = policy_walker(loaded, settings.client_events_policy)
         self.users = open_users(data_dir, settings)
         undo.callback(self.users.close)
         deletion.end_deletions(self.users, self.interpreter)
@@ -187,9 +189,10 @@ class _Parts:
         self.native = NativeServer(settings.native(app.parent))
         undo.callback(self._join)
         undo.callback(lambda: self.native.stop(self._seconds_left()))
-        self.native.set_walkers(
-            {name: spec.auth for name, spec in self.walkers.items() if spec.websocket}
-        )
+        for_events = {name: spec for name, spec in self.walkers.items() if spec.websocket}
+        self.native.set_walkers({name: spec.auth for name, spec in for_events.items()})
+        for spec in policy.values():
+            self.native.set_policy(spec.name, spec.auth)
         workers = settings.workers or min(32, 4 * _cores())
         self.pools = Pools(
             DaemonPool(workers, "jac-cloud-rest"),
@@ -202,12 +205,21 @@ class _Parts:
         self.dispatcher = Dispatcher(
             self.native.take_event,
             self.interpreter,
-            {name: spec for name, spec in self.walkers.items() if spec.websocket},
+            for_events,
             workers,
             self.overdue,
             settings.walker_timeout,
             settings.debug,
             log=settings.request_log == "all",
+        )
+        # Workers of its own: walkers that take long hold up no handshake.
+        self.policy = Dispatcher(
+            self.native.take_question,
+            self.interpreter,
+            policy,
+            workers,
+            self.overdue,
+            settings.client_events_policy_timeout,
         )
         static = app.parent / settings.static
         application = create_app(
@@ -230,6 +242,9 @@ class _Parts:
         self.checker.start()
         self.dispatcher.start()
         undo.callback(lambda: self.dispatcher.stop(self._deadline))
+        if policy:
+            self.policy.start()
+            undo.callback(lambda: self.policy.stop(self._deadline))
         self.bridge.start()
         undo.callback(lambda: self.bridge.stop(self._deadline))
 

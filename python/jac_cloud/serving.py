@@ -80,5 +80,7 @@ class _Signals:
 
 def _announce(server: Server) -> None:
     walkers = ", ".join(sorted(server.walkers)) or "none"
-    sys.stdout.write(f"Serving {server.address} with walkers: {walkers}\n")
+    policy = server.settings.client_events_policy
+    asked = f"; policy: {policy}" if policy else ""
+    sys.stdout.write(f"Serving {server.address} with walkers: {walkers}{asked}\n")
     sys.stdout.flush()

@@ -29,6 +29,7 @@ _GIB = 1 << 30
 _listen = partial(setting, group="Listening", native=True)
 _proxy = partial(setting, group="Behind a proxy")
 _websocket = partial(setting, group="WebSocket", native=True)
+_policy = partial(setting, group="WebSocket")
 _http = partial(setting, group="HTTP", native=True)
 _rest = partial(setting, group="HTTP")
 _walkers = partial(setting, group="Walkers")
@@ -100,6 +101,24 @@ class Settings(BaseSettings):
         "anyone",
         "Who may send user, channel and client events. `members`: channel events into the "
         "sender's own channel only, user and client events from authenticated users only.",
+    )
+    client_events_policy: str = _policy(
+        "",
+        "Name of a walker of the app that is asked who may join a channel, and who may send what "
+        "`client_events` allows. Empty: nobody is asked.",
+    )
+    client_events_policy_timeout: float = _websocket(
+        2.0, "Time that the policy may take to answer; then it counts as failed.", seconds()
+    )
+    client_events_policy_ttl: float = _websocket(
+        10.0,
+        "Time that an answer of the policy is kept, for its user, action and target.",
+        seconds(zero="none is kept"),
+    )
+    client_events_policy_answers: int = _websocket(
+        10_000,
+        "Most answers of the policy that an I/O thread keeps; then those used longest ago go.",
+        Range(1, 10_000_000, "answers"),
     )
     max_message_bytes: int = _websocket(
         1 << 20,

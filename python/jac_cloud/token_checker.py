@@ -3,9 +3,8 @@
 import logging
 import threading
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from jac_cloud._native import Server as NativeServer
+from jac_cloud._native import TokenCheck
 from jac_cloud.auth import InvalidToken
 from jac_cloud.identity import Identities, Identity
 
@@ -15,7 +14,7 @@ _LOGGER = logging.getLogger(f"{__package__}.tokens")
 class TokenChecker:
     """Answers the tokens of handshakes and of `change_user` events, in the order they came.
 
-    One that cannot be checked, because the database fails, is rejected.
+    One that cannot be checked, because the database fails, is given up: its bearer may try again.
     """
 
     def __init__(self, native: NativeServer, identities: Identities) -> None:
@@ -34,24 +33,24 @@ class TokenChecker:
 
     def _work(self) -> None:
         while (check := self._native.take_token_check()) is not None:
-            identity = self._identity_of(check.token)
-            if identity is None:
+            try:
+                identity = self._identities.of(check.token)
+            except InvalidToken:
                 check.reject()
+            except Exception:
+                # Whatever it was: those who come after it are waiting for this thread.
+                _LOGGER.exception("a token could not be checked")
+                check.give_up()
             else:
-                claims = identity.claims
-                check.accept(
-                    identity.user.root_hex,
-                    claims.user_id,
-                    claims.token_id,
-                    claims.epoch,
-                    claims.expires_at,
-                )
+                _accept(check, identity)
 
-    def _identity_of(self, token: str) -> Identity | None:
-        try:
-            return self._identities.of(token)
-        except InvalidToken:
-            return None
-        except SQLAlchemyError:
-            _LOGGER.exception("a token could not be checked")
-            return None
+
+def _accept(check: TokenCheck, identity: Identity) -> None:
+    claims = identity.claims
+    check.accept(
+        identity.user.root_hex,
+        claims.user_id,
+        claims.token_id,
+        claims.epoch,
+        claims.expires_at,
+    )

@@ -52,6 +52,7 @@ class Client final : public Session {
   private:
     void submit_walker(WalkerJob::Request) override {}
     void submit_token(std::string) override {}
+    void submit_question(const PolicyQuestion&) override {}
     void changed() override {}
 };
 

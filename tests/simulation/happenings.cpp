@@ -306,8 +306,8 @@ void World::revoke() {
     for (auto& shard : shards_) {
         shard->port->post([this, &shard = *shard, revocation, count] {
             shard.revocations.emplace_back(count, revocation);
-            lose_identities(shard.context.shard, [&revocation](const Claims& claims) {
-                return revocation.covers(claims);
+            lose_identities(shard.context.shard, [&revocation](const Claims& held) {
+                return revocation.covers(held);
             });
             if (defect_ == Defect::forget_revocation && chance(4)) return;
             shard.hub.revoke(revocation, count);

@@ -99,6 +99,22 @@ TEST_F(IdentityLoss, NothingOfTheUserIsDeliveredAfterwardsAndItsWalkerRunsOnForN
     EXPECT_EQ(session.take_sent(), "");
 }
 
+TEST_F(IdentityLoss, WhatTheSessionHeldBackIsWithoutEffect) {
+    for (const bool socket_lost_first : {false, true}) {
+        auto& session = open_as(holder("ann", "1", never, 0, revocations_));
+        auto& other = open();
+        say(session, R"({"type":"walker","walker":"open"})");
+        say(session, R"({"type":"walker","walker":"open"})");
+        say(session, R"({"type":"channel","channel_ids":["lobby"],"data":{}})");
+        if (socket_lost_first) session.lost();
+        revoke({.user_id = "ann", .token_id = "1"});
+        walker_done(session);
+        EXPECT_TRUE(session.walkers.empty());
+        EXPECT_FALSE(session.busy());
+        EXPECT_EQ(texts(other).size(), 0U);
+    }
+}
+
 // A check reads the store, then the token is revoked, then the session is opened by what the check
 // had found.
 TEST_F(IdentityLoss, ARevocationBetweenTheCheckAndTheOpeningIsNotMissed) {

@@ -48,7 +48,7 @@ class ServerTest : public testing::Test {
                 if (check->token() == "alice") {
                     check->answer(Identity{{0, 0xA11CE}, true});
                 } else {
-                    check->answer(std::nullopt);
+                    check->answer(TokenProblem::invalid);
                 }
             }
         });

@@ -1,0 +1,45 @@
+"""The users' database goes away while a server runs, and comes back."""
+
+import json
+
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.http11 import Response
+
+from conftest import Serve
+from postgresql import Postgresql
+from support import ServerProcess
+
+
+async def refusal(server: ServerProcess, token: str) -> Response:
+    with pytest.raises(InvalidStatus) as caught:
+        await server.websocket(token=token)
+    return caught.value.response
+
+
+async def test_while_the_users_are_away_a_token_is_neither_good_nor_bad(
+    postgresql: Postgresql, serve: Serve
+) -> None:
+    url = postgresql.new_database()
+    server = serve("rest", database_url=url)
+    token = server.register("ada@example.com")
+    async with await server.websocket(token=token) as ada, await server.websocket() as guest:
+        with postgresql.closed(url):
+            unavailable = await refusal(server, token)
+            assert unavailable.status_code == 503
+            assert int(unavailable.headers["Retry-After"]) > 0
+            assert json.loads(unavailable.body or b"")["code"] == "unavailable"
+            with server.http() as http:
+                headers = {"Authorization": f"Bearer {token}"}
+                answer = http.post("/walker/who", headers=headers, json={})
+            assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+            # What is no token at all needs no database to be refused.
+            assert (await refusal(server, "x.y.z")).status_code == 401
+            for client in (ada, guest):
+                before = client.root_id
+                error = await client.ask({"type": "change_user", "token": token, "id": 1})
+                assert error["type"] == "change_user"
+                assert (error["code"], error["id"]) == ("unavailable", 1)
+                assert (await client.connection())["root_id"] == before
+        assert (await guest.change_user(token))["root_id"] == ada.root_id
+    assert "a token could not be checked" in server.log()
