@@ -1,5 +1,6 @@
 """Who a connection speaks for, while it changes: nothing of one user reaches another."""
 
+import asyncio
 import contextvars
 import queue
 import threading
@@ -8,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import pytest
+from websockets.exceptions import ConnectionClosed
 
 import jac_cloud
 from gates import gate
@@ -95,10 +98,18 @@ async def test_a_connection_that_is_gone_is_nobodys() -> None:
 
 async def new_user(server: jac_cloud.Server, name: str) -> str:
     """A token of a user made for the test."""
-    account = {"email": f"{name}@example.com", "password": "correct horse"}
     async with httpx.AsyncClient(base_url=server.address, trust_env=False) as http:
-        assert (await http.post("/user/register", json=account)).status_code == 201
-        return str((await http.post("/user/login", json=account)).json()["token"])
+        assert (await http.post("/user/register", json=account(name))).status_code == 201
+    return await login(server, name)
+
+
+async def login(server: jac_cloud.Server, name: str) -> str:
+    async with httpx.AsyncClient(base_url=server.address, trust_env=False) as http:
+        return str((await http.post("/user/login", json=account(name))).json()["token"])
+
+
+def account(name: str) -> dict[str, str]:
+    return {"email": f"{name}@example.com", "password": "correct horse"}
 
 
 async def test_a_walker_of_the_user_before_keeps_its_user_and_loses_its_connection(
@@ -119,3 +130,32 @@ async def test_a_walker_of_the_user_before_keeps_its_user_and_loses_its_connecti
         await two.connection()
         await one.close()
         await two.close()
+
+
+async def test_a_walker_ends_as_its_user_who_logs_out_and_what_waits_behind_it_never_begins(
+    tmp_path: Path,
+) -> None:
+    app = copy_app("lingering", tmp_path)
+    gate.reset()
+    with jac_cloud.Server(app, port=0) as server:
+        token = await new_user(server, "alice")
+        one = await client(server, token=token)
+        two = await client(server, token=await login(server, "alice"))
+        watcher = await client(server, "?channel_id=room")
+        await one.send({"type": "walker", "walker": "linger"})
+        await one.send({"type": "channel", "channel_ids": ["room"], "data": {"too": "late"}})
+        await asyncio.to_thread(gate.wait_until_arrived)
+        async with httpx.AsyncClient(base_url=server.address, trust_env=False) as http:
+            headers = {"Authorization": f"Bearer {token}"}
+            (await http.post("/user/logout", headers=headers)).raise_for_status()
+        with pytest.raises(ConnectionClosed) as closed:
+            await one.receive()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 4401
+        gate.open()
+        assert await two.receive() == {"for": "alice"}
+        # A connection is counted until what it has begun is over.
+        await eventually_async(lambda: server.stats()["connections"] == 2)
+        for left in (two, watcher):
+            await left.connection()
+            await left.close()

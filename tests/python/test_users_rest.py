@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -9,7 +10,7 @@ import httpx
 import pytest
 
 from conftest import Serve
-from support import ServerProcess
+from support import ServerProcess, scaled
 
 PASSWORD = "correct horse battery"
 
@@ -157,6 +158,27 @@ def test_many_logins_at_the_same_time_all_succeed(server: ServerProcess) -> None
 
     with ThreadPoolExecutor(20) as pool:
         assert {*pool.map(login, range(20))} == {200}
+
+
+def test_whoever_needs_no_password_is_served_while_passwords_are_hashed(
+    server: ServerProcess,
+) -> None:
+    server.register("hashing@example.com")
+    first = threading.Event()
+
+    def login(_: int) -> int:
+        with server.http() as http:
+            status = http.post("/user/login", json=account("hashing@example.com")).status_code
+        first.set()
+        return status
+
+    with ThreadPoolExecutor(60) as pool, server.http() as http:
+        logins = [pool.submit(login, number) for number in range(60)]
+        assert first.wait(scaled(30))
+        assert http.post("/walker/greet").status_code == 200
+        # Were they hashed on its event loop, it would have come last.
+        assert not all(login.done() for login in logins)
+        assert {login.result() for login in logins} == {200}
 
 
 def test_an_address_takes_as_many_failures_as_its_setting_allows(serve: Serve) -> None:
