@@ -271,7 +271,14 @@ void register_server(py::module_& module) {
                 server.set_walkers(std::move(table));
             },
             py::arg("walkers"))
-        .def("set_policy", &Server::set_policy, py::arg("walker"), py::arg("wants_user"))
+        .def(
+            "set_policy",
+            [](Server& server, const std::string& walker, bool wants_user) {
+                // Safe without the GIL: as fail().
+                const GilRelease release;
+                server.set_policy(walker, wants_user);
+            },
+            py::arg("walker"), py::arg("wants_user"))
         .def("start", &start)
         .def_property_readonly("port", &Server::port)
         .def("take_event", [](Server& server) { return take(server.services().walker_lane); })

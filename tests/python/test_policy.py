@@ -13,7 +13,6 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 import jac_cloud
 from gates import gate
-from jac_cloud.errors import ConfigError
 from native import client
 from support import Client, copy_app, eventually_async
 from test_identity import new_user
@@ -156,19 +155,6 @@ async def test_anything_but_one_true_is_a_refusal(server: jac_cloud.Server) -> N
     assert await refused_handshake(server, "odd") == (403, "forbidden")
 
 
-async def test_a_policy_that_takes_too_long_is_not_waited_for(tmp_path: Path) -> None:
-    with serving(tmp_path, client_events_policy_timeout=0.2) as server:
-        assert await refused_handshake(server, "slow-2") == (503, "unavailable")
-        async with await client(server) as one, await client(server) as other:
-            assert (await one.ask(channel_event("slow-2")))["code"] == "unavailable"
-            await one.connection()
-            await other.connection()
-            gate.open()
-            await eventually_async(lambda: server.stats()["policy_questions_waiting"] == 0)
-            await one.connection()
-        assert server.stats()["policy_failed"] == 2
-
-
 async def test_a_user_who_may_not_join_is_given_a_channel_of_its_own(
     server: jac_cloud.Server,
 ) -> None:
@@ -247,14 +233,3 @@ async def test_what_walkers_send_is_not_asked_about(server: jac_cloud.Server) ->
             assert reply["reports"] == [1]
         assert await pat.receive() == {"from": "walker"}
         assert len(asked()) == before
-
-
-def test_a_walker_that_cannot_be_asked_is_refused_at_the_start(tmp_path: Path) -> None:
-    app = copy_app("policed", tmp_path)
-    for name, problem in (
-        ("nobody", "the app has no walker nobody"),
-        ("tell", "tell wants channel, which it is not told"),
-    ):
-        server = jac_cloud.Server(app, port=0, client_events_policy=name)
-        with pytest.raises(ConfigError, match=f"client_events_policy: {problem}"):
-            server.start()
