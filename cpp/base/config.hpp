@@ -33,8 +33,8 @@ struct Config {
     bool permessage_deflate = false;       // RFC 7692, for clients that offer it
     std::size_t deflate_min_bytes = 1024;  // shorter messages are sent plain
     ClientEvents client_events = ClientEvents::anyone;
-    double client_events_policy_timeout = 2;  // for an answer of the app's policy
-    double client_events_policy_ttl = 10;     // an answer is kept; 0: none is
+    double client_events_policy_timeout = 2;         // for an answer of the app's policy
+    double client_events_policy_ttl = 10;            // an answer is kept; 0: none is
     unsigned client_events_policy_answers = 10'000;  // kept by each shard
     std::vector<std::string> allowed_origins;
 

@@ -113,11 +113,11 @@ void PolicyAnswers::drop(Answers::iterator answer) {
 
 // --- the policy
 
-Policy::Policy(const Config& config, LogSink& log)
-    : log_(log),
-      answers_(config.client_events_policy_answers, to_duration(config.client_events_policy_ttl)) {}
+Policy::Policy(const Config& config)
+    : answers_(config.client_events_policy_answers, to_duration(config.client_events_policy_ttl)) {}
 
-void Policy::set_walker(std::string walker, bool wants_user) {
+void Policy::set_walker(std::string walker, bool wants_user, LogSink& log) {
+    log_ = &log;
     walker_ = std::move(walker);
     wants_user_ = wants_user;
 }
@@ -199,16 +199,16 @@ Verdict Policy::told(Verdict verdict, const PolicyQuestion& question, TimePoint 
         return verdict;
     }
     said.at = now;
-    log_.write(failed ? LogLevel::warning : LogLevel::info,
-               failed ? "policy_failed" : "policy_refused",
-               {{"root", format_node_id(question.identity.root)},
-                {"action", std::string(to_string(question.action))},
-                {"kind", std::string(to_string(question.kind))},
-                {"target",
-                 question.targets.empty() ? "" : question.targets.front().substr(0, longest_kept)},
-                {"targets", std::to_string(question.targets.size())},
-                {"more_before", std::to_string(std::exchange(said.unsaid, 0))},
-                {"setting", "client_events_policy"}});
+    log_->write(failed ? LogLevel::warning : LogLevel::info,
+                failed ? "policy_failed" : "policy_refused",
+                {{"root", format_node_id(question.identity.root)},
+                 {"action", std::string(to_string(question.action))},
+                 {"kind", std::string(to_string(question.kind))},
+                 {"target",
+                  question.targets.empty() ? "" : question.targets.front().substr(0, longest_kept)},
+                 {"targets", std::to_string(question.targets.size())},
+                 {"more_before", std::to_string(std::exchange(said.unsaid, 0))},
+                 {"setting", "client_events_policy"}});
     return verdict;
 }
 

@@ -104,10 +104,11 @@ class Policy {
     using TimePoint = PolicyAnswers::TimePoint;
     using Considered = std::variant<Verdict, PolicyQuestion>;
 
-    Policy(const Config& config, LogSink& log);
+    explicit Policy(const Config& config);
 
-    // Before the first question. One that `wants_user` refuses the public user unasked.
-    void set_walker(std::string walker, bool wants_user);
+    // Before the first question. One that `wants_user` refuses the public user unasked. `log` is
+    // told of refusals and failures.
+    void set_walker(std::string walker, bool wants_user, LogSink& log);
     bool on() const noexcept { return !walker_.empty(); }
 
     // What is known already, or else what has to be asked.
@@ -137,7 +138,7 @@ class Policy {
         std::uint64_t unsaid = 0;
     };
 
-    LogSink& log_;
+    LogSink* log_ = nullptr;  // there is one where there is a walker
     std::string walker_;
     bool wants_user_ = false;
     PolicyAnswers answers_;

@@ -46,12 +46,12 @@ struct SessionContext {
     // For the event that is being acted on, kept for their memory.
     Targets targets{};
     std::string text{};
-    Policy policy{config, log};
+    Policy policy{config};
 };
 
 // One WebSocket's life, without its socket: takes the bytes that came, acts on the events in them
-// strictly in their order, and leaves what is to be sent in the outbox. A running walker (or a check
-// of a token, or a question to the policy) holds back what came after it.
+// strictly in their order, and leaves what is to be sent in the outbox. A running walker (or a
+// check of a token, or a question to the policy) holds back what came after it.
 class Session : public Subscriber, private FrameHandler {
   public:
     Session(SessionContext& context, std::uint64_t number, std::string client_id,

@@ -10,8 +10,8 @@ namespace jac::cloud {
 Server::Server(Config config) : services_(std::move(config)) {
     services_.config.validate();
     if (!services_.config.tls_cert.empty()) {
-        services_.tls = std::make_unique<TlsCredentials>(services_.config.tls_cert,
-                                                         services_.config.tls_key);
+        services_.tls =
+            std::make_unique<TlsCredentials>(services_.config.tls_cert, services_.config.tls_key);
     }
     services_.http = std::make_shared<HttpQueue>();
     services_.broker = std::make_shared<LocalBroker>();
@@ -48,7 +48,9 @@ void Server::set_walkers(std::shared_ptr<const WalkerTable> walkers) {
 
 void Server::set_policy(const std::string& walker, bool wants_user) {
     const std::lock_guard lock(life_);
-    for (auto& shard : shards_) shard->sessions().policy.set_walker(walker, wants_user);
+    for (auto& shard : shards_) {
+        shard->sessions().policy.set_walker(walker, wants_user, services_.log);
+    }
 }
 
 template <class Ask>

@@ -279,8 +279,7 @@ void World::answer_token() {
                     connection_reply(one->client_id, one->identity.root, one->channel, {}));
             }
             model_resume(*one);
-            one->session->token_checked(identity ? TokenAnswer(*identity)
-                                                 : TokenProblem::invalid);
+            one->session->token_checked(identity ? TokenAnswer(*identity) : TokenProblem::invalid);
             for (auto& token : std::exchange(one->session->tokens, {})) {
                 one->asked.push_back({std::move(token), revocations_});
             }
@@ -306,9 +305,8 @@ void World::revoke() {
     for (auto& shard : shards_) {
         shard->port->post([this, &shard = *shard, revocation, count] {
             shard.revocations.emplace_back(count, revocation);
-            lose_identities(shard.context.shard, [&revocation](const Claims& held) {
-                return revocation.covers(held);
-            });
+            lose_identities(shard.context.shard,
+                            [&revocation](const Claims& held) { return revocation.covers(held); });
             if (defect_ == Defect::forget_revocation && chance(4)) return;
             shard.hub.revoke(revocation, count);
         });

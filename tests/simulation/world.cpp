@@ -98,9 +98,8 @@ void World::pass_time() {
     unix_now_ += seconds;
     for (const auto& shard : shards_) {
         shard->context.now = now_;
-        lose_identities(shard->context.shard, [this](const Claims& claims) {
-            return claims.expires_at <= unix_now_;
-        });
+        lose_identities(shard->context.shard,
+                        [this](const Claims& claims) { return claims.expires_at <= unix_now_; });
         shard->hub.expire(unix_now_);
     }
     for (const auto& member : members_) {

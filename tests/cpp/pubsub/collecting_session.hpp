@@ -56,9 +56,7 @@ class CollectingSession final : public Session {
         walkers.push_back(std::move(request));
     }
     void submit_token(std::string token) override { tokens.push_back(std::move(token)); }
-    void submit_question(const PolicyQuestion& question) override {
-        questions.push_back(question);
-    }
+    void submit_question(const PolicyQuestion& question) override { questions.push_back(question); }
     void changed() override { ++changes; }
 
     std::string sent_;

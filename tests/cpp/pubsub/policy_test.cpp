@@ -45,7 +45,7 @@ class PolicyTest : public testing::Test {
     }
 
     LogSink log_;
-    Policy policy_{config(), log_};
+    Policy policy_{config()};
     PolicyAnswers::TimePoint now_{std::chrono::hours(1)};
     Identity ann_ = holder("ann");
     Identity bob_ = holder("bob");
@@ -53,12 +53,12 @@ class PolicyTest : public testing::Test {
 
 TEST_F(PolicyTest, AllowsEverythingUntilAWalkerIsSet) {
     EXPECT_EQ(known({}, "lobby"), Verdict::allowed);
-    policy_.set_walker("may", false);
+    policy_.set_walker("may", false, log_);
     EXPECT_EQ(known({}, "lobby"), std::nullopt);
 }
 
 TEST_F(PolicyTest, KeepsAnAnswerForItsUserItsActionAndItsTargetAlone) {
-    policy_.set_walker("may", false);
+    policy_.set_walker("may", false, log_);
     learn(ann_, "red", true);
     learn(bob_, "red", false);
     EXPECT_EQ(known(ann_, "red"), Verdict::allowed);
@@ -71,7 +71,7 @@ TEST_F(PolicyTest, KeepsAnAnswerForItsUserItsActionAndItsTargetAlone) {
 }
 
 TEST_F(PolicyTest, AsksAnewOnceAnAnswerIsTooOld) {
-    policy_.set_walker("may", false);
+    policy_.set_walker("may", false, log_);
     learn(ann_, "red", true);
     now_ += 9999ms;
     EXPECT_EQ(known(ann_, "red"), Verdict::allowed);
@@ -80,7 +80,7 @@ TEST_F(PolicyTest, AsksAnewOnceAnAnswerIsTooOld) {
 }
 
 TEST_F(PolicyTest, KeepsNoMoreAnswersThanItsSettingAllowsAndThoseUsedLast) {
-    policy_.set_walker("may", false);
+    policy_.set_walker("may", false, log_);
     for (const auto* channel : {"1", "2", "3"}) learn(ann_, channel, true);
     EXPECT_EQ(known(ann_, "1"), Verdict::allowed);
     learn(ann_, "4", true);
@@ -89,7 +89,7 @@ TEST_F(PolicyTest, KeepsNoMoreAnswersThanItsSettingAllowsAndThoseUsedLast) {
 }
 
 TEST_F(PolicyTest, KeepsNothingOfAFailureNorOfATargetThatIsLongerThanAnyChannel) {
-    policy_.set_walker("may", false);
+    policy_.set_walker("may", false, log_);
     learn(ann_, "red", std::nullopt);
     EXPECT_EQ(known(ann_, "red"), std::nullopt);
     const std::string longest(255, 'x');
@@ -100,7 +100,7 @@ TEST_F(PolicyTest, KeepsNothingOfAFailureNorOfATargetThatIsLongerThanAnyChannel)
 }
 
 TEST_F(PolicyTest, ForgetsAllOfAUserAndNothingOfOthers) {
-    policy_.set_walker("may", false);
+    policy_.set_walker("may", false, log_);
     learn(ann_, "red", true);
     learn(bob_, "red", true);
     learn({}, "red", true);
@@ -112,7 +112,7 @@ TEST_F(PolicyTest, ForgetsAllOfAUserAndNothingOfOthers) {
 }
 
 TEST_F(PolicyTest, DoesNotKeepWhatWasAskedBeforeAnswersWereForgotten) {
-    policy_.set_walker("may", false);
+    policy_.set_walker("may", false, log_);
     const auto considered = policy_.may_join(ann_, "red", now_);
     policy_.forget("ann");
     EXPECT_EQ(policy_.settle(std::get<PolicyQuestion>(considered), true, now_), Verdict::allowed);
@@ -120,7 +120,7 @@ TEST_F(PolicyTest, DoesNotKeepWhatWasAskedBeforeAnswersWereForgotten) {
 }
 
 TEST_F(PolicyTest, AsksOnceForAllTargetsThatItDoesNotKnow) {
-    policy_.set_walker("may", false);
+    policy_.set_walker("may", false, log_);
     learn(ann_, "red", true);
     auto considered = policy_.may_send(ann_, channels({"b", "a", "a"}), now_);
     auto question = std::get<PolicyQuestion>(considered);
@@ -137,7 +137,7 @@ TEST_F(PolicyTest, AsksOnceForAllTargetsThatItDoesNotKnow) {
 }
 
 TEST_F(PolicyTest, TakesARefusalOfSeveralForNoneOfThem) {
-    policy_.set_walker("may", false);
+    policy_.set_walker("may", false, log_);
     const auto both = policy_.may_send(ann_, channels({"a", "b"}), now_);
     policy_.settle(std::get<PolicyQuestion>(both), false, now_);
     const auto one = policy_.may_send(ann_, channels({"a"}), now_);
@@ -145,7 +145,7 @@ TEST_F(PolicyTest, TakesARefusalOfSeveralForNoneOfThem) {
 }
 
 TEST_F(PolicyTest, NamesUsersInOneSpelling) {
-    policy_.set_walker("may", false);
+    policy_.set_walker("may", false, log_);
     const std::vector<std::string_view> spellings{
         "n::00000000000000000000000000000007", "n::000000000000000000000007",
         "00000000000000000000000000000007", "n:user:7", "nobody"};
@@ -156,7 +156,7 @@ TEST_F(PolicyTest, NamesUsersInOneSpelling) {
 }
 
 TEST_F(PolicyTest, RefusesThePublicUserUnaskedWhereItsWalkerWantsAUser) {
-    policy_.set_walker("may", true);
+    policy_.set_walker("may", true, log_);
     EXPECT_EQ(known({}, "red"), Verdict::refused);
     EXPECT_EQ(known(ann_, "red"), std::nullopt);
     EXPECT_EQ(policy_.counters().refused.value(), 1U);
@@ -164,7 +164,7 @@ TEST_F(PolicyTest, RefusesThePublicUserUnaskedWhereItsWalkerWantsAUser) {
 }
 
 TEST_F(PolicyTest, IsAskedByAJobThatOneTrueAllows) {
-    policy_.set_walker("may", false);
+    policy_.set_walker("may", false, log_);
     const auto considered = policy_.may_join(ann_, "a\"b", now_);
     const auto& question = std::get<PolicyQuestion>(considered);
     std::vector<std::optional<bool>> answers;
@@ -179,14 +179,16 @@ TEST_F(PolicyTest, IsAskedByAJobThatOneTrueAllows) {
         job.fail(ReplyError::walker_failed, {});
     }
     policy_.ask(question, decided).fail(ReplyError::conflict, {});
-    { const auto dropped = policy_.ask(question, decided); }
+    {
+        const auto dropped = policy_.ask(question, decided);
+    }
     const std::vector<std::optional<bool>> expected{true,  false, false,        false,
                                                     false, false, std::nullopt, std::nullopt};
     EXPECT_EQ(answers, expected);
 }
 
 TEST_F(PolicyTest, LogsARefusalAndAFailureOnceASecondAndHowManyMoreThereWere) {
-    policy_.set_walker("may", false);
+    policy_.set_walker("may", false, log_);
     for (int i = 0; i < 5; ++i) learn(ann_, "no" + std::to_string(i), false);
     learn(ann_, "red", std::nullopt);
     now_ += 1s;

@@ -13,7 +13,7 @@ using nlohmann::json;
 
 class SessionPolicy : public SessionTest {
   protected:
-    SessionPolicy() { context_.policy.set_walker("may", false); }
+    SessionPolicy() { context_.policy.set_walker("may", false, log_); }
 
     static Identity holder(const std::string& user, std::uint64_t checked_at = 0) {
         return {{0, user == "ann" ? 7U : 8U},
