@@ -110,3 +110,11 @@ def test_a_peer_that_is_not_set_up_is_left_out_and_named(
     monkeypatch.setitem(compare.PEERS, "absent", compare.Peer(["/nowhere/absent"]))
     assert not compare.installed("absent")
     assert capsys.readouterr().out == "Left out: absent is not set up here\n"
+
+
+def test_a_unit_of_work_is_shown_beside_what_the_interpreter_does_itself() -> None:
+    run = [sys.executable, str(BENCHMARKS / "unit_of_work.py"), "1"]
+    shown = subprocess.run(run, capture_output=True, text=True, check=True).stdout
+    rows = [line.split("|")[1:-1] for line in shown.splitlines()[2:]]
+    assert [row[0].strip() for row in rows] == ["trivial", "writing"]
+    assert all(float(cell) > 0 for row in rows for cell in row[1:])
