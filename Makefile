@@ -1,5 +1,5 @@
 # The commands of this project; each is a script in tools/. CONTRIBUTING.md says more.
-.PHONY: help env build serve test check format wheel sanitize conformance conformance-full simulate soak crash bench bench-quick clean
+.PHONY: help env build serve test check format wheel sanitize conformance conformance-full simulate soak crash fuzz mutate bench bench-quick clean
 
 help:
 	@echo "make serve     build, serve examples/chat and print the address of its page"
@@ -11,6 +11,8 @@ help:
 	@echo "make simulate  10,000 seeds of hubs and sessions on a simulated clock and network"
 	@echo "make soak      a million clients that come and go, then a mixed load of ten minutes"
 	@echo "make crash     kills a server in the middle of its work, 200 times, and looks at what is left"
+	@echo "make fuzz      libFuzzer on what strangers send, ten minutes in all"
+	@echo "make mutate    seeded faults, each of which a test must see"
 	@echo "make wheel     a wheel in dist/                    make bench     the benchmarks; make bench-quick"
 	@echo "make env       .venv alone                         make clean     removes what all these made"
 
@@ -50,6 +52,12 @@ soak: env
 
 crash: env
 	@tools/crash.sh
+
+fuzz: env
+	@tools/fuzz.sh
+
+mutate: env
+	@tools/mutate.sh
 
 sanitize: env
 	@tools/sanitize.sh

@@ -29,6 +29,10 @@ if(JAC_CLOUD_SANITIZERS)
     endif()
 endif()
 
+if(JAC_CLOUD_FUZZER)
+    add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 set(JAC_CLOUD_WARNINGS
     -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual
     -Wold-style-cast -Wcast-qual -Wextra-semi)

@@ -16,6 +16,7 @@ for preset in asan tsan; do
 done
 
 export ECHO_SERVER=$PWD/build/asan/tests/conformance/jac_echo_server
+export MUTATED_BUILD=$PWD/build/asan
 printf '\n== Python suite, asan\n'
 tools/build.sh asan module || exit 1
 export EXITS=500

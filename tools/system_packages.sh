@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sees to the system packages that a task needs: installs the missing ones as root, else prints the command and stops.
-# usage: tools/system_packages.sh build|test
+# usage: tools/system_packages.sh build|test|fuzz
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -50,6 +50,10 @@ if [ "${1:-build}" = test ]; then
     need_command valgrind valgrind
     # Outside of PATH in Debian: each version has a folder of its own.
     [ -n "$(compgen -G '/usr/lib/postgresql/*/bin/initdb')" ] || need_command initdb postgresql
+fi
+# libFuzzer comes with clang's own libraries.
+if [ "${1:-build}" = fuzz ] && [ -z "$(compgen -G '/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a')" ]; then
+    missing+=(clang libclang-rt-dev)
 fi
 # The build does without these, so they are not asked of those who cannot install them here.
 if root; then

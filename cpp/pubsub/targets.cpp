@@ -12,7 +12,7 @@ template <class Value, class Less>
 std::size_t each_once(std::span<Value> values, Less less) {
     if (values.size() < 2) return values.size();
     std::ranges::sort(values, less);
-    return values.size() - std::ranges::unique(values).size();
+    return static_cast<std::size_t>(std::unique(values.begin(), values.end()) - values.begin());
 }
 
 // What one event may leave behind for the next is small: its sender chooses how long names are.

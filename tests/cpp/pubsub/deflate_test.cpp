@@ -70,6 +70,15 @@ TEST_F(DeflateTest, EachWindowGetsAFrameThatItCanRead) {
     }
 }
 
+TEST_F(DeflateTest, ControlFramesAreNeverCompressed) {
+    auto& deflating = open_deflating("lobby");
+    Hub compressing_all(1, broker_.directory(), 1);
+    const std::string payload(100, 'x');
+    compressing_all.send(deflating, Opcode::pong, payload);
+    compressing_all.flush();
+    EXPECT_EQ(frames(deflating), (std::vector{ServerFrame{Opcode::pong, payload, false}}));
+}
+
 TEST_F(DeflateTest, ShortMessagesAndThoseThatDoNotCompressAreSentPlain) {
     auto& deflating = open_deflating("lobby");
     SeededRandom random(1);

@@ -313,6 +313,18 @@ TEST_F(HubTest, AllowsPublishingJoiningAndLeavingInAFlush) {
     EXPECT_TRUE(hub_.empty());
 }
 
+TEST_F(HubTest, FlushesOnceMoreWhoIsSentToWhileItIsFlushed) {
+    const auto a = join("red");
+    a->at_flush = [&] {
+        a->stuck = a->flushes == 1;
+        if (a->stuck) hub_.send(*a, Opcode::text, "y");
+    };
+    hub_.send(*a, Opcode::text, "x");
+    hub_.flush();
+    EXPECT_EQ(a->flushes, 2);
+    EXPECT_EQ(a->received, (Texts{"x", "y"}));
+}
+
 TEST_F(HubTest, ForgetsOneThatGoesWhileItWaitsForItsFlush) {
     auto a = join("red");
     auto b = join("red");
