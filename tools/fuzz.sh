@@ -43,7 +43,7 @@ done
 
 # That the engine would find a fault: this target has one, and the corpus does not help.
 rm -rf build/fuzz/corpus/defect build/fuzz/empty && mkdir -p build/fuzz/empty
-if run defect 60 build/fuzz/empty; then
+if run defect 300 build/fuzz/empty; then
     echo "defect: the seeded fault was NOT found"
     status=1
 else

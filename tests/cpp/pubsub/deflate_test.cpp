@@ -70,7 +70,7 @@ TEST_F(DeflateTest, EachWindowGetsAFrameThatItCanRead) {
     }
 }
 
-TEST_F(DeflateTest, ControlFramesAreNeverCompressed) {
+TEST_F(DeflateTest, PongsArePlainWhereEvenShortMessagesAreCompressed) {
     auto& deflating = open_deflating("lobby");
     Hub compressing_all(1, broker_.directory(), 1);
     const std::string payload(100, 'x');
