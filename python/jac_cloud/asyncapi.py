@@ -37,7 +37,8 @@ _HANDSHAKE = {
                 "type": "string",
                 "minLength": 1,
                 "maxLength": 255,
-                "description": "The channel to be subscribed to; one of its own without it.",
+                "description": "The channel to be subscribed to; one of its own without it. "
+                "An app may refuse some.",
             }
         },
     },
