@@ -44,6 +44,7 @@ class FuzzedSession final : public Session {
         walkers.push_back(std::move(request));
     }
     void submit_token(std::string token) override { tokens.push_back(std::move(token)); }
+    void submit_question(const PolicyQuestion&) override {}
     void changed() override {}
 };
 
@@ -106,7 +107,7 @@ class World {
             case 3:
                 if (session.tokens.empty()) break;
                 session.tokens.pop_front();
-                session.token_checked(std::nullopt);
+                session.token_checked(TokenProblem::invalid);
                 break;
             case 4:
                 context_.now += std::chrono::seconds(15);
