@@ -16,7 +16,8 @@ run .venv/bin/ctest --test-dir build/dev --output-on-failure --parallel "$(nproc
 
 step "Python, Node and browser tests"
 tools/build.sh release module || exit 1
-run .venv/bin/python -m pytest
+# A module's tests stay together, since they share its server.
+run .venv/bin/python -m pytest --numprocesses "$(nproc)" --dist loadfile
 
 step "Checks"
 run tools/check.sh
