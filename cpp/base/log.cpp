@@ -32,6 +32,23 @@ void LogSink::write(LogLevel level, std::string event,
     ready_.notify_one();
 }
 
+void LogSink::write_rarely(LogLevel level, std::string event,
+                           std::vector<std::pair<std::string, std::string>> fields,
+                           std::chrono::steady_clock::time_point now) {
+    {
+        const std::lock_guard lock(mutex_);
+        auto& rare = rare_[event];
+        if (now < rare.quiet_until) {
+            ++rare.left_out;
+            return;
+        }
+        rare.quiet_until = now + quiet_time;
+        if (rare.left_out != 0) fields.emplace_back("unlogged", std::to_string(rare.left_out));
+        rare.left_out = 0;
+    }
+    write(level, std::move(event), std::move(fields));
+}
+
 std::optional<std::vector<LogRecord>> LogSink::take() {
     std::unique_lock lock(mutex_);
     ready_.wait(lock, [this] { return closed_ || !records_.empty(); });

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -7,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -35,17 +37,30 @@ class LogSink {
     void write(LogLevel level, std::string event,
                std::vector<std::pair<std::string, std::string>> fields = {});
 
+    // As write(), for what clients can bring about at will: one line of that event in `quiet_time`,
+    // which has the number of those before it that were left out, as "unlogged".
+    void write_rarely(LogLevel level, std::string event,
+                      std::vector<std::pair<std::string, std::string>> fields,
+                      std::chrono::steady_clock::time_point now = std::chrono::steady_clock::now());
+    static constexpr std::chrono::seconds quiet_time{10};
+
     // Blocks until there are records; nullopt once closed and empty.
     std::optional<std::vector<LogRecord>> take();
 
     void close();
 
   private:
+    struct Rare {
+        std::chrono::steady_clock::time_point quiet_until;
+        std::uint64_t left_out = 0;
+    };
+
     std::mutex mutex_;
     std::condition_variable ready_;
     std::deque<LogRecord> records_;
     std::size_t capacity_;
     std::uint64_t dropped_ = 0;
+    std::unordered_map<std::string, Rare> rare_;  // by event
     bool closed_ = false;
 };
 

@@ -133,7 +133,8 @@ bool HttpSession::read_head() {
         set_read_deadline(shard_.config().handshake_timeout);
     }
     if (looks_like_tls(input_)) {
-        log(LogLevel::info, "tls_on_plain_port");
+        shard_.log().write_rarely(LogLevel::info, "tls_on_plain_port",
+                                  {{"client", client_address()}});
         close();
         return false;
     }

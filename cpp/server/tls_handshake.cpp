@@ -105,8 +105,8 @@ void TlsHandshake::step() {
 void TlsHandshake::refuse_plain() {
     Error error;
     const auto client = socket_.remote_endpoint(error);
-    shard_.log().write(LogLevel::info, "plain_on_tls_port",
-                       {{"client", address_text(client.address())}});
+    shard_.log().write_rarely(LogLevel::info, "plain_on_tls_port",
+                              {{"client", address_text(client.address())}});
     go_on(Stream(std::move(socket_)),
           Refusal{400, "tls_required", "This port speaks https and wss!"});
 }
@@ -115,8 +115,8 @@ void TlsHandshake::fail(const std::string& reason) {
     shard_.counters().tls_failures.add();
     Error error;
     const auto client = socket_.remote_endpoint(error);
-    shard_.log().write(LogLevel::info, "tls_handshake_failed",
-                       {{"reason", reason}, {"client", address_text(client.address())}});
+    shard_.log().write_rarely(LogLevel::info, "tls_handshake_failed",
+                              {{"reason", reason}, {"client", address_text(client.address())}});
     close();
 }
 

@@ -72,6 +72,22 @@ TEST(LogSink, DropsWhatDoesNotFitAndSaysHowMuch) {
     EXPECT_EQ(sink.take()->size(), 1U);
 }
 
+TEST(LogSink, WritesRarelyWhatClientsBringAboutAtWill) {
+    LogSink sink;
+    const auto now = std::chrono::steady_clock::now();
+    for (int i = 0; i < 3; ++i) sink.write_rarely(LogLevel::info, "odd", {}, now);
+    sink.write_rarely(LogLevel::info, "other", {}, now);
+    sink.write_rarely(LogLevel::info, "odd", {}, now + LogSink::quiet_time);
+    const auto records = *sink.take();
+    ASSERT_EQ(records.size(), 3U);
+    EXPECT_EQ(records[0].event, "odd");
+    EXPECT_TRUE(records[0].fields.empty());
+    EXPECT_EQ(records[1].event, "other");
+    EXPECT_EQ(records[2].event, "odd");
+    ASSERT_EQ(records[2].fields.size(), 1U);
+    EXPECT_EQ(records[2].fields[0], (std::pair<std::string, std::string>("unlogged", "2")));
+}
+
 TEST(LogSink, EndsOnceItIsClosedAndEmpty) {
     LogSink sink;
     sink.write(LogLevel::error, "last");
