@@ -70,6 +70,9 @@ class Asker:
         assert (answer.status_code, answer.json()["code"]) == (500, "walker_failed")
         assert (registered.status_code, registered.json()["code"]) == (503, "unavailable")
         assert not pairs(self._data).keys() & {one, two}
+        # Who only reads goes on.
+        read = await self._client.ask({"type": "walker", "walker": "pairs", "response": True})
+        assert read["status"] == 200, read
         check_whole(self._data)
 
     async def _all(self, one: str, two: str) -> tuple[Json, httpx.Response, httpx.Response]:
