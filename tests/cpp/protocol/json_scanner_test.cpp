@@ -226,7 +226,9 @@ TEST(JsonScanner, JudgesEveryByteOfAStringWhereverItStands) {
             // A quote ends the string early; a backslash is followed by what it cannot escape.
             const bool fits = byte >= 0x20 && byte != '"' && byte != '\\';
             EXPECT_EQ(is_json('"' + inside + '"'), fits) << byte << " at " << place;
-            if (byte != '"') EXPECT_FALSE(is_json('"' + inside)) << byte << " at " << place;
+            if (byte != '"') {
+                EXPECT_FALSE(is_json('"' + inside)) << byte << " at " << place;
+            }
         }
     }
 }
