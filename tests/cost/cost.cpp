@@ -79,7 +79,7 @@ struct World {
 
     explicit World(int count) {
         for (int i = 0; i < count; ++i) {
-            const auto number = static_cast<std::uint64_t>(i + 1);
+            const std::uint64_t number = members.size() + 1;
             members.push_back(std::make_unique<Member>(number, "client" + std::to_string(i),
                                                        "a-channel", Identity{}, 1U << 20));
             hub.join(*members.back());
@@ -99,12 +99,14 @@ struct Ignore final : FrameHandler {
     void on_close(CloseCode) override {}
 };
 
-const std::string data =
-    R"({"text":")" + std::string(100, 'x') + R"(","number":12345,"list":[1,2]})";
+// The data of an event.
+std::string some_data() {
+    return R"({"text":")" + std::string(100, 'x') + R"(","number":12345,"list":[1,2]})";
+}
 
 std::string event(const std::string& type, const std::string& target) {
     return R"({"type":")" + type + R"(",")" + type + R"(_ids":[")" + target + R"("],"data":)" +
-           data + "}";
+           some_data() + "}";
 }
 
 void count(const std::function<void()>& turn) {
@@ -132,6 +134,7 @@ void reader() {
 
 void framing() {
     Arena arena;
+    const auto data = some_data();
     count([&] {
         for (int i = 0; i < 10; ++i) arena.append_frame(Opcode::text, data);
         arena.rewind();
@@ -140,6 +143,7 @@ void framing() {
 
 void hub() {
     World world(100);
+    const auto data = some_data();
     const Targets everyone(TargetKind::channel, std::vector<std::string_view>{"a-channel"});
     count([&] {
         for (int i = 0; i < 4; ++i) world.hub.publish(everyone, data);
@@ -151,6 +155,7 @@ void notify() {
     World world(100);
     world.broker.attach(std::make_shared<DirectPort>(world.hub));
     const std::vector<std::string_view> everyone{"a-channel"};
+    const auto data = some_data();
     count([&] {
         world.broker.publish(std::make_shared<const Publication>(Publication{
             Targets(TargetKind::channel, everyone), std::make_shared<const Message>(data)}));
@@ -186,9 +191,12 @@ void echo() {
     client.lost();
 }
 
-const std::map<std::string, void (*)()> works{{"parser", parser},   {"reader", reader},
-                                              {"framing", framing}, {"hub", hub},
-                                              {"notify", notify},   {"echo", echo}};
+using Works = std::map<std::string, void (*)()>;
+
+Works all_works() {
+    return {{"parser", parser}, {"reader", reader}, {"framing", framing},
+            {"hub", hub},       {"notify", notify}, {"echo", echo}};
+}
 
 void print_compiler() {
 #ifdef __clang__
@@ -208,6 +216,7 @@ void print_compiler() {
 
 int main(int count, char** words) {
     using namespace jac::cloud;
+    const auto works = all_works();
     const std::string name = count == 2 ? words[1] : "";
     if (name == "compiler") {
         print_compiler();

@@ -24,7 +24,7 @@ namespace {
 
 using boost::asio::ip::tcp;
 
-constexpr int connections = 1000;
+constexpr std::size_t connections = 1000;
 constexpr std::size_t most_each = 3072;  // of the 4 KiB that a process may grow by for each
 
 // Bare sockets, so that nearly all the memory is the server's.
@@ -71,9 +71,9 @@ class Idle : public testing::Test {
 // What is allocated and stays for each time that this is done.
 template <class Step>
 std::size_t kept_by(Step step) {
-    for (int i = 0; i < connections / 10; ++i) step();
+    for (std::size_t i = 0; i < connections / 10; ++i) step();
     const auto before = test::live_bytes();
-    for (int i = 0; i < connections; ++i) step();
+    for (std::size_t i = 0; i < connections; ++i) step();
     return (test::live_bytes() - before) / connections;
 }
 
@@ -103,7 +103,7 @@ std::size_t kept_by_a_member() {
 std::size_t kept_by_a_client() {
     boost::asio::io_context io;
     tcp::acceptor acceptor(io, {tcp::v4(), 0});
-    acceptor.listen(2 * connections);
+    acceptor.listen(static_cast<int>(2 * connections));
     std::list<tcp::socket> sockets;
     return kept_by([&] { sockets.emplace_back(io).connect(acceptor.local_endpoint()); });
 }
