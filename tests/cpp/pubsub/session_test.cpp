@@ -301,6 +301,11 @@ TEST_F(SessionTest, PausesReadingAtTheBytesOfALargestMessage) {
     walker_done(session);
     EXPECT_TRUE(session.reading());
     EXPECT_EQ(texts(session).size(), 2U);
+
+    say(session, walker_event("1"));
+    say(session, large);
+    EXPECT_TRUE(session.reading()) << "what has been done no longer counts";
+    walker_done(session);
 }
 
 TEST_F(SessionTest, AnswersPingsWhileAWalkerRuns) {
