@@ -37,6 +37,7 @@ void Config::validate() const {
     check_range("max_connections_per_address", max_connections_per_address, 1U, 16'000'000U,
                 "connections", true);
     if (tls_cert.empty() && !tls_key.empty()) throw ConfigError("tls_key", "needs tls_cert");
+    check_range("max_handshakes", max_handshakes, 1U, 16'000'000U, "connections", true);
     check_range("max_message_bytes", max_message_bytes, std::size_t{125}, gib, "bytes");
     check_range("max_json_depth", max_json_depth, 2U, 512U, "levels");
     check_range("max_targets", max_targets, 1U, 1'000'000U, "targets");

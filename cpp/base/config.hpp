@@ -16,12 +16,14 @@ enum class ClientEvents { anyone, authenticated, members, nobody };
 struct Config {
     std::string host = "127.0.0.1";
     std::uint16_t port = 8000;     // 0 picks a free one
+    int listen_fd = -1;            // a socket that listens already, instead of host and port
     unsigned io_threads = 0;       // 0: one for each core, 8 at most
     unsigned backlog = 4096;       // connections the kernel holds until they are accepted
     unsigned max_connections = 0;  // 0: as the descriptor limit allows, less a reserve of 64
     unsigned max_connections_per_address = 0;  // 0: no limit
     std::string tls_cert;  // PEM file of a certificate and its issuers'; empty: no TLS
     std::string tls_key;   // PEM file of its key; empty: in the same file
+    unsigned max_handshakes = 0;  // that have not said what they want; 0: no limit
 
     std::size_t max_message_bytes = std::size_t{1} << 20;  // one message, all fragments
     unsigned max_json_depth = 64;                          // levels of objects and arrays

@@ -18,6 +18,8 @@ class CloudCategory final : public std::error_category {
                 return "permission denied (ports below 1024 need privileges)";
             case Errc::not_an_address:
                 return "not an IP address or a host name that resolves to one";
+            case Errc::not_a_listening_socket:
+                return "what was passed is not a TCP socket that listens";
             case Errc::already_started:
                 return "the server was started before; make a new one";
             case Errc::already_running:

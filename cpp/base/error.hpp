@@ -13,6 +13,7 @@ enum class Errc {
     address_unavailable,
     permission_denied,
     not_an_address,
+    not_a_listening_socket,
     already_started,
     already_running,
     forked_child,

@@ -51,12 +51,14 @@ Config read_config(const py::dict& settings) {
     const std::map<std::string, Read> fields{
         {"host", [&](auto&, auto value) { config.host = py::str(value); }},
         {"port", number(config.port)},
+        {"listen_fd", number(config.listen_fd)},
         {"io_threads", number(config.io_threads)},
         {"backlog", number(config.backlog)},
         {"max_connections", number(config.max_connections)},
         {"max_connections_per_address", number(config.max_connections_per_address)},
         {"tls_cert", [&](auto&, auto value) { config.tls_cert = py::str(value); }},
         {"tls_key", [&](auto&, auto value) { config.tls_key = py::str(value); }},
+        {"max_handshakes", number(config.max_handshakes)},
         {"max_message_bytes", number(config.max_message_bytes)},
         {"max_json_depth", number(config.max_json_depth)},
         {"max_targets", number(config.max_targets)},
@@ -328,6 +330,25 @@ void register_server(py::module_& module) {
                  py::list counts;
                  for (const auto& [type, result, count] : server.event_counts()) {
                      counts.append(py::make_tuple(type, result, count));
+                 }
+                 return counts;
+             })
+        .def(
+            "limit_reached",
+            [](Server& server, const std::string& setting, const std::string& field,
+               const std::string& who) {
+                const auto limit = limit_from_setting(setting);
+                if (!limit) throw py::value_error("there is no limit " + setting);
+                // Safe without the GIL: as fail().
+                const GilRelease release;
+                server.services().limits.reached(*limit, field, who);
+            },
+            py::arg("setting"), py::arg("field"), py::arg("who"))
+        .def("limit_counts",
+             [](Server& server) {
+                 py::dict counts;
+                 for (const auto& [limit, setting, level] : known_limits) {
+                     counts[py::str(std::string(setting))] = server.services().limits.count(limit);
                  }
                  return counts;
              })

@@ -55,9 +55,11 @@ const ClientEvent* EventReader::read(std::string_view message, bool known_utf8) 
     event_.data = {};
     event_.token.reset();
 
+    document_.too_deep = false;
     if ((!known_utf8 && !is_utf8(message)) ||
         !scan_json(message, limits_.max_json_depth, document_)) {
         problem_.error = ReplyError::invalid_json;
+        if (document_.too_deep) problem_.limit = Limit::max_json_depth;
         return nullptr;
     }
     if (document_.root.kind != JsonKind::object) {
@@ -165,6 +167,7 @@ bool EventReader::read_targets(std::string_view name) {
         return refuse("too_short", name, "List should have at least 1 item");
     }
     if (elements_.size() > limits_.max_targets) {
+        problem_.limit = Limit::max_targets;
         return refuse("too_long", name,
                       fmt::format("List should have at most {} items", limits_.max_targets));
     }

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/limits.hpp"
 #include "base/reply_error.hpp"
 #include "protocol/json_scanner.hpp"
 
@@ -41,6 +42,7 @@ struct EventProblem {
     std::string_view id;
     // For invalid_event: what is wrong with which field, as {"type", "loc", "msg"}.
     std::string details;
+    std::optional<Limit> limit{};  // that it is beyond
 };
 
 struct EventLimits {

@@ -114,7 +114,7 @@ std::optional<CloseCode> FrameParser::read_header() {
     if (!is_control(opcode_) && (length > longest_payload() || message_size_ > longest_payload())) {
         return CloseCode::message_too_big;
     }
-    remaining_ = length;
+    frame_size_ = remaining_ = length;
     mask_at_ = 0;
     header_have_ = 0;
     return std::nullopt;
@@ -152,7 +152,10 @@ std::size_t FrameParser::longest_payload() const {
 std::optional<CloseCode> FrameParser::end_frame(std::string_view whole, FrameHandler& handler) {
     state_ = State::header;
     fragmented_ = !final_;
-    if (!final_) return std::nullopt;
+    if (!final_) {
+        handler.on_fragment(static_cast<std::size_t>(frame_size_));
+        return std::nullopt;
+    }
     if (deflated_) {
         if (const auto violation = end_deflated(whole, handler)) return violation;
     } else {

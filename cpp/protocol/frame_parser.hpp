@@ -21,6 +21,8 @@ class FrameHandler {
     virtual ~FrameHandler() = default;
     // A whole message, inflated: text is UTF-8.
     virtual void on_message(Opcode opcode, std::string_view payload) = 0;
+    // A fragment that does not end its message.
+    virtual void on_fragment(std::size_t /*bytes*/) {}
     virtual void on_ping(std::string_view payload) = 0;
     virtual void on_pong(std::string_view payload) = 0;
     // The peer's close frame; its code is no_status when it has none.
@@ -64,7 +66,8 @@ class FrameParser {
     Inflater* const inflater_;
     std::string message_;  // what has arrived of a message (or control frame) that came in pieces
     std::string control_;
-    std::uint64_t remaining_ = 0;     // of the frame's payload
+    std::uint64_t frame_size_ = 0;    // of its payload
+    std::uint64_t remaining_ = 0;     // of that, still to come
     std::uint64_t message_size_ = 0;  // of all fragments announced so far
     Utf8Validator utf8_;
     std::array<char, 14> header_{};

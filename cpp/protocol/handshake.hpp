@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/limits.hpp"
 #include "protocol/extensions.hpp"
 
 namespace jac::cloud {
@@ -33,6 +34,7 @@ struct Refusal {
     std::string_view code;  // stable, for programs
     std::string error;      // a sentence, for people
     std::vector<std::pair<std::string_view, std::string_view>> fields{};
+    std::optional<Limit> limit{};  // that the request was beyond
 };
 
 // A request that may be upgraded, once its token (if it has one) has been found good.

@@ -16,7 +16,9 @@ class Scanner {
     bool document(JsonDocument& out) {
         out.members.clear();
         skip_space();
-        if (!value(out.root, 0, &out.members, nullptr)) return false;
+        const bool valid = value(out.root, 0, &out.members, nullptr);
+        out.too_deep = too_deep_;
+        if (!valid) return false;
         skip_space();
         return at_ == end_;
     }
@@ -65,8 +67,13 @@ class Scanner {
         return valid;
     }
 
+    bool within_depth(unsigned depth) {
+        too_deep_ = depth > max_depth_;
+        return !too_deep_;
+    }
+
     bool object(unsigned depth, std::vector<JsonMember>* members) {
-        if (depth > max_depth_) return false;
+        if (!within_depth(depth)) return false;
         ++at_;
         skip_space();
         if (take('}')) return true;
@@ -87,7 +94,7 @@ class Scanner {
     }
 
     bool array(unsigned depth, std::vector<JsonValue>* elements) {
-        if (depth > max_depth_) return false;
+        if (!within_depth(depth)) return false;
         ++at_;
         skip_space();
         if (take(']')) return true;
@@ -181,6 +188,7 @@ class Scanner {
     const char* at_;
     const char* end_;
     unsigned max_depth_;
+    bool too_deep_ = false;
 };
 
 // Of text that was scanned.

@@ -25,6 +25,7 @@ struct JsonMember {
 struct JsonDocument {
     JsonValue root;
     std::vector<JsonMember> members;  // of the root, when it is an object
+    bool too_deep = false;            // why it was refused
 };
 
 // Checks the text and finds the root's members, into `document` (whose memory is reused). False if

@@ -40,8 +40,8 @@ void Session::receive(std::span<char> bytes) {
     // Whatever arrives shows that the peer lives.
     pong_due_ = TimePoint::max();
     if (const auto violation = parser_.feed(bytes, *this)) {
-        parser_.stop();
-        deaf_ = true;
+        if (*violation == CloseCode::message_too_big) reached(Limit::max_message_bytes);
+        listen_no_more();
         close(*violation);
     }
     if (phase_ != Phase::open || !parser_.inside_message()) {
@@ -75,6 +75,11 @@ void Session::close(CloseCode code) {
     changed();
 }
 
+void Session::drain() {
+    draining_ = true;
+    if (!busy_) close(CloseCode::going_away);
+}
+
 void Session::lose_identity() {
     if (phase_ != Phase::open) return;
     context_.counters.identities_lost.add();
@@ -86,10 +91,7 @@ void Session::lose_identity() {
 void Session::end_if_overflowed() {
     if (!overflowed() || phase_ != Phase::open) return;
     context_.counters.slow_consumers.add();
-    context_.log.write(LogLevel::warning, "slow_consumer",
-                       {{"client_id", client_id()},
-                        {"queued_bytes", std::to_string(outbox().bytes())},
-                        {"setting", "outbox_bytes"}});
+    reached(Limit::outbox_bytes);
     close(CloseCode::slow_consumer);
 }
 
@@ -108,12 +110,19 @@ void Session::on_message(Opcode opcode, std::string_view payload) {
     }
 }
 
+void Session::on_fragment(std::size_t bytes) {
+    if (phase_ == Phase::open && bytes < short_fragment_bytes) charge();
+}
+
 void Session::on_ping(std::string_view payload) {
     if (phase_ != Phase::open || !charge()) return;
     context_.hub.send(*this, Opcode::pong, payload);
 }
 
-void Session::on_pong(std::string_view) {}  // receive() has noted that the peer lives
+// receive() has noted that the peer lives.
+void Session::on_pong(std::string_view) {
+    if (phase_ == Phase::open && !std::exchange(pong_expected_, false)) charge();
+}
 
 void Session::on_close(CloseCode code) {
     if (phase_ == Phase::open) {
@@ -127,6 +136,16 @@ void Session::on_close(CloseCode code) {
 
 // --- limits
 
+void Session::reached(Limit limit) {
+    context_.limits.reached(limit, "client_id", client_id());
+}
+
+// What else comes is not even looked at.
+void Session::listen_no_more() {
+    parser_.stop();
+    deaf_ = true;
+}
+
 // Takes one from the bucket of message_rate. Who keeps on sending past an empty one for another
 // burst is closed.
 bool Session::charge() {
@@ -136,10 +155,10 @@ bool Session::charge() {
     refilled_at_ = context_.now;
     tokens_ = std::min(config.message_burst, tokens_ + passed.count() * config.message_rate) - 1;
     if (tokens_ >= 0) return true;
+    reached(Limit::message_rate);
     if (tokens_ < -config.message_burst) {
         context_.counters.rate_limited.add();
-        context_.log.write(LogLevel::warning, "rate_limited",
-                           {{"client_id", client_id()}, {"setting", "message_rate"}});
+        listen_no_more();
         close(CloseCode::rate_limited);
     }
     return false;
@@ -160,8 +179,10 @@ void Session::hold(std::string_view message, bool known_utf8) {
     if (!held_) held_ = std::make_unique<std::deque<Held>>();
     held_->push_back({std::string(message), known_utf8});
     held_bytes_ += message.size();
+    const bool was_paused = paused_;
     paused_ = held_->size() >= context_.config.held_events ||
               held_bytes_ >= context_.config.max_message_bytes;
+    if (paused_ && !was_paused) reached(Limit::held_events);
 }
 
 // After a walker, a token check or a question: what was held back, until the next of them.
@@ -178,6 +199,7 @@ void Session::resume() {
         if (held_->empty()) held_.reset();
         act(next.message, next.known_utf8);
     }
+    if (draining_) return close(CloseCode::going_away);
     const bool room = !held_ || (held_->size() * 2 <= context_.config.held_events &&
                                  held_bytes_ * 2 <= context_.config.max_message_bytes);
     if (paused_ && room) {
@@ -218,19 +240,20 @@ void Session::on_deadline() {
             start_pong_clock();
         } else {
             context_.counters.not_responding.add();
+            reached(Limit::pong_timeout);
             close(CloseCode::not_responding);
             return;
         }
     }
     if (now >= message_due_ && paused_) start_message_clock();
     if (now >= message_due_) {
-        context_.log.write(LogLevel::warning, "message_timeout",
-                           {{"client_id", client_id()}, {"setting", "message_timeout"}});
+        reached(Limit::message_timeout);
         close(CloseCode::not_responding);
         return;
     }
     if (now >= ping_at_) {
         context_.hub.send(*this, Opcode::ping, {});
+        pong_expected_ = true;
         if (pong_due_ == TimePoint::max()) start_pong_clock();
         ping_at_ = now + to_duration(context_.config.ping_interval);
     }

@@ -13,7 +13,7 @@
 
 #include "base/config.hpp"
 #include "base/counters.hpp"
-#include "base/log.hpp"
+#include "base/limits.hpp"
 #include "deflate/inflater.hpp"
 #include "protocol/client_event.hpp"
 #include "protocol/frame_parser.hpp"
@@ -33,7 +33,7 @@ using WalkerTable = std::unordered_map<std::string, bool, StringHash, std::equal
 // What the sessions of a shard share. One thread's own, but for what is thread-safe by itself.
 struct SessionContext {
     const Config& config;
-    LogSink& log;
+    Limits& limits;
     LocalBroker& broker;
     Hub& hub;
     std::shared_ptr<ShardPort> port;
@@ -71,8 +71,8 @@ class Session : public Subscriber, private FrameHandler {
     // Says goodbye with this code, if it has not yet.
     void close(CloseCode code);
     void lose_identity() override;
-    // The server takes no new events: those that run, finish.
-    void drain() noexcept { draining_ = true; }
+    // The server takes no new events: says goodbye once the one that runs has been answered.
+    void drain();
 
     // False: do not read for now, too much is held back.
     bool reading() const noexcept { return !paused_ || phase_ != Phase::open; }
@@ -130,10 +130,13 @@ class Session : public Subscriber, private FrameHandler {
     };
 
     void on_message(Opcode opcode, std::string_view payload) override;
+    void on_fragment(std::size_t bytes) override;
     void on_ping(std::string_view payload) override;
     void on_pong(std::string_view payload) override;
     void on_close(CloseCode code) override;
 
+    void reached(Limit limit);
+    void listen_no_more();
     bool charge();
     void refuse_over_rate(std::string_view message, bool known_utf8);
     void hold(std::string_view message, bool known_utf8);
@@ -159,6 +162,8 @@ class Session : public Subscriber, private FrameHandler {
     void start_message_clock();
 
     static constexpr std::chrono::seconds close_timeout{5};
+    // Fragments shorter than this count as messages, or they would be a way around message_rate.
+    static constexpr std::size_t short_fragment_bytes = 126;
 
     SessionContext& context_;
     FrameParser parser_;
@@ -179,6 +184,7 @@ class Session : public Subscriber, private FrameHandler {
     bool deaf_ = false;
     bool owns_channel_ = false;
     bool identity_lost_ = false;
+    bool pong_expected_ = false;
 };
 
 }  // namespace jac::cloud

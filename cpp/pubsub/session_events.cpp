@@ -27,6 +27,7 @@ void Session::act(std::string_view message, bool known_utf8) {
     if (event == nullptr) {
         const auto& problem = context_.reader.problem();
         count_unread(problem.error, problem.type);
+        if (problem.limit) reached(*problem.limit);
         reply(error_reply(problem));
         return;
     }

@@ -4,47 +4,47 @@
 
 namespace jac::cloud {
 
-struct Admission::Ticket {
-    Ticket(std::shared_ptr<Admission> from, std::string holder,
-           std::atomic<std::uint64_t>& shard_count)
-        : admission(std::move(from)), address(std::move(holder)), count(shard_count) {
-        ++count;
-    }
-    Ticket(const Ticket&) = delete;
-    Ticket& operator=(const Ticket&) = delete;
-    ~Ticket() {
-        --count;
-        admission->leave_address(address);
-        --admission->connections_;
-    }
+Ticket::Ticket(std::shared_ptr<Admission> admission, std::string address,
+               std::atomic<std::uint64_t>& shard_count)
+    : admission_(std::move(admission)), address_(std::move(address)), shard_count_(shard_count) {
+    ++shard_count_;
+}
 
-    std::shared_ptr<Admission> admission;
-    std::string address;
-    std::atomic<std::uint64_t>& count;
-};
+Ticket::~Ticket() {
+    settle();
+    --shard_count_;
+    admission_->leave_address(address_);
+    --admission_->connections_;
+}
 
-std::shared_ptr<void> Admission::admit(const std::string& address,
-                                       std::atomic<std::uint64_t>& shard_count) {
-    if (++connections_ > max_connections_ || !enter_address(address)) {
-        --connections_;
-        return nullptr;
-    }
+void Ticket::settle() noexcept {
+    if (!std::exchange(settled_, true)) --admission_->handshakes_;
+}
+
+std::variant<std::shared_ptr<Ticket>, Limit> Admission::admit(
+    const std::string& address, std::atomic<std::uint64_t>& shard_count) {
+    // Let in by one thread alone, so that what is looked at first cannot be passed meanwhile.
+    if (connections_ >= most_.connections) return Limit::max_connections;
+    if (most_.handshakes != 0 && handshakes_ >= most_.handshakes) return Limit::max_handshakes;
+    if (!enter_address(address)) return Limit::max_connections_per_address;
+    ++connections_;
+    ++handshakes_;
     // Without a limit by address there is no need to remember it.
-    return std::make_shared<Ticket>(shared_from_this(),
-                                    max_for_address_ == 0 ? std::string() : address, shard_count);
+    return std::make_shared<Ticket>(
+        shared_from_this(), most_.for_address == 0 ? std::string() : address, shard_count);
 }
 
 bool Admission::enter_address(const std::string& address) {
-    if (max_for_address_ == 0) return true;
+    if (most_.for_address == 0) return true;
     const std::lock_guard lock(mutex_);
     auto& count = by_address_[address];
-    if (count >= max_for_address_) return false;
+    if (count >= most_.for_address) return false;
     ++count;
     return true;
 }
 
 void Admission::leave_address(const std::string& address) {
-    if (max_for_address_ == 0) return;
+    if (most_.for_address == 0) return;
     const std::lock_guard lock(mutex_);
     const auto found = by_address_.find(address);
     if (--found->second == 0) by_address_.erase(found);

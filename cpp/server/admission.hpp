@@ -6,33 +6,63 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <variant>
+
+#include "base/limits.hpp"
 
 namespace jac::cloud {
+
+class Admission;
+
+// The place of a connection among those allowed, given back when it goes. One thread at a time.
+class Ticket {
+  public:
+    Ticket(std::shared_ptr<Admission> admission, std::string address,
+           std::atomic<std::uint64_t>& shard_count);
+    Ticket(const Ticket&) = delete;
+    Ticket& operator=(const Ticket&) = delete;
+    ~Ticket();
+
+    // It has said what it wants, and counts as a handshake no more. Idempotent.
+    void settle() noexcept;
+
+  private:
+    std::shared_ptr<Admission> admission_;
+    std::string address_;
+    std::atomic<std::uint64_t>& shard_count_;
+    bool settled_ = false;
+};
 
 // Counts connections against the limits. Thread-safe: admitted on the listener's thread, left on
 // any.
 class Admission : public std::enable_shared_from_this<Admission> {
   public:
-    // max_for_address 0: no limit.
-    Admission(unsigned max_connections, unsigned max_for_address)
-        : max_connections_(max_connections), max_for_address_(max_for_address) {}
+    struct Most {
+        unsigned connections;
+        unsigned for_address = 0;  // 0: no limit
+        unsigned handshakes = 0;   // 0: no limit
+    };
 
-    // A place for a connection from `address`, given back when the ticket goes. It also counts in
-    // `shard_count`, which outlives it. nullptr: there is none.
-    std::shared_ptr<void> admit(const std::string& address,
-                                std::atomic<std::uint64_t>& shard_count);
+    explicit Admission(const Most& most) : most_(most) {}
+
+    // A place for a connection from `address`. It also counts in `shard_count`, which outlives it.
+    // Or the limit that leaves it none.
+    std::variant<std::shared_ptr<Ticket>, Limit> admit(const std::string& address,
+                                                       std::atomic<std::uint64_t>& shard_count);
 
     unsigned connections() const noexcept { return connections_.load(std::memory_order_relaxed); }
+    // Connections that have not said yet what they want.
+    unsigned handshakes() const noexcept { return handshakes_.load(std::memory_order_relaxed); }
 
   private:
-    struct Ticket;
+    friend class Ticket;
 
     bool enter_address(const std::string& address);
     void leave_address(const std::string& address);
 
-    const unsigned max_connections_;
-    const unsigned max_for_address_;
+    const Most most_;
     std::atomic<unsigned> connections_ = 0;
+    std::atomic<unsigned> handshakes_ = 0;
     std::mutex mutex_;
     std::unordered_map<std::string, unsigned> by_address_;  // empty without a limit
 };

@@ -167,7 +167,8 @@ std::optional<Refusal> check_head_size(std::string_view bytes, std::size_t max_h
         return Refusal{414, "target_too_long", "The request line is too long!"};
     }
     if (bytes.size() >= max_header_bytes) {
-        return Refusal{431, "header_too_large", "The header is too large!"};
+        return Refusal{
+            431, "header_too_large", "The header is too large!", {}, Limit::max_header_bytes};
     }
     return std::nullopt;
 }

@@ -15,7 +15,7 @@ constexpr std::size_t max_unread_bytes = 16384;
 
 Refusal refusal_for(const boost::beast::error_code& error) {
     if (error == http::error::body_limit) {
-        return {413, "body_too_large", "The body is too large!"};
+        return {413, "body_too_large", "The body is too large!", {}, Limit::max_body_bytes};
     }
     return {400, "bad_request", "The request is malformed!"};
 }

@@ -31,6 +31,7 @@ void HttpSession::route() {
     const auto path = std::string_view(request.target).substr(0, request.target.find('?'));
     if (draining()) return refuse(service_unavailable("The server is about to stop!"));
     if (path == "/websocket") return open_websocket();
+    ticket_->settle();
     if (path == "/healthz" && (request.method == "GET" || request.method == "HEAD")) {
         return answer(200, R"({"status":"ok"})");
     }
@@ -142,6 +143,7 @@ void HttpSession::join(Verdict verdict) {
 
 void HttpSession::upgrade() {
     state_ = State::upgrading;
+    ticket_->settle();
     clear_read_deadline();
     if (!reading_) return hand_over();
     // The socket is not handed over with a read of ours pending: on_readable() goes on.
@@ -223,6 +225,7 @@ void HttpSession::read_body() {
 void HttpSession::fail_exchange(const Refusal& refusal) {
     const bool untouched = exchange_->close();
     if (untouched) return refuse(refusal);
+    if (refusal.limit) reached(*refusal.limit);
     if (exchange_->request().http10) {
         // There the end of the connection is the end of the body: only a reset says otherwise.
         Error ignored;

@@ -34,7 +34,7 @@ constexpr double least_body_rate = 500;  // bytes a second
 
 }  // namespace
 
-HttpSession::HttpSession(Shard& shard, Stream stream, std::shared_ptr<void> ticket)
+HttpSession::HttpSession(Shard& shard, Stream stream, std::shared_ptr<Ticket> ticket)
     : shard_(shard), stream_(std::move(stream)), timer_(shard.io()), ticket_(std::move(ticket)) {
     shard_.connections().insert(this);
 }
@@ -224,6 +224,7 @@ void HttpSession::refuse(const Refusal& refusal) {
     state_ = State::closing;
     clear_read_deadline();
     if (refusal.status == 400) log(LogLevel::debug, "request_refused", {{"reason", refusal.error}});
+    if (refusal.limit) reached(*refusal.limit);
     shard_.counters().http.add(refusal.status);
     auto response = refusal_response(refusal, !head);
     if (writing_) {
@@ -296,7 +297,10 @@ void HttpSession::arm_timer() {
 void HttpSession::on_timer() {
     timer_set_for_.reset();
     const auto now = Clock::now();
-    if (write_deadline_ && *write_deadline_ <= now) return close();  // a client that does not read
+    if (write_deadline_ && *write_deadline_ <= now) {  // a client that does not read
+        reached(Limit::body_timeout);
+        return close();
+    }
     if (read_deadline_ && *read_deadline_ <= now) {
         clear_read_deadline();
         on_read_timeout();
@@ -308,11 +312,14 @@ void HttpSession::on_read_timeout() {
     const Refusal too_slow{408, "request_timeout", "The request took too long!"};
     switch (state_) {
         case State::head:
+            if (head_begun_ || !served_) reached(Limit::handshake_timeout);
             return head_begun_ && !writing_ ? refuse(too_slow) : close();
         case State::body:
+            reached(Limit::body_timeout);
             return fail_exchange(too_slow);
         case State::token:
             if (question_) return on_policy(question_->number, std::nullopt);
+            reached(Limit::handshake_timeout);
             return refuse(service_unavailable("The token could not be checked in time!"));
         case State::lingering:
             return close();
@@ -345,6 +352,10 @@ void HttpSession::log(LogLevel level, std::string event,
                       std::vector<std::pair<std::string, std::string>> fields) {
     fields.emplace_back("client", client_address());
     shard_.log().write(level, std::move(event), std::move(fields));
+}
+
+void HttpSession::reached(Limit limit) {
+    shard_.limits().reached(limit, "client", client_address());
 }
 
 std::string HttpSession::client_address() const {

@@ -24,8 +24,7 @@ class HttpRequestParser;
 // shard's thread.
 class HttpSession final : public Connection, public std::enable_shared_from_this<HttpSession> {
   public:
-    // `ticket` is the connection's place among those allowed, and is freed with it.
-    HttpSession(Shard& shard, Stream stream, std::shared_ptr<void> ticket);
+    HttpSession(Shard& shard, Stream stream, std::shared_ptr<Ticket> ticket);
     ~HttpSession() override;
     HttpSession(const HttpSession&) = delete;
     HttpSession& operator=(const HttpSession&) = delete;
@@ -100,11 +99,12 @@ class HttpSession final : public Connection, public std::enable_shared_from_this
     void log(LogLevel level, std::string event,
              std::vector<std::pair<std::string, std::string>> fields = {});
     std::string client_address() const;
+    void reached(Limit limit);
 
     Shard& shard_;
     Stream stream_;
     boost::asio::steady_timer timer_;
-    std::shared_ptr<void> ticket_;
+    std::shared_ptr<Ticket> ticket_;
     std::shared_ptr<HttpSession> self_;  // until it is closed: nothing else owns it
     State state_ = State::head;
 

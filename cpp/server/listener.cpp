@@ -1,5 +1,6 @@
 #include "server/listener.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -25,7 +26,6 @@ using Error = boost::system::error_code;
 constexpr int batch = 64;  // connections a turn, so that others get theirs
 constexpr std::chrono::milliseconds first_retry{50};
 constexpr std::chrono::milliseconds longest_retry{1000};
-constexpr std::chrono::seconds quiet_time{10};  // between two lines in the log
 constexpr unsigned max_refusals = 32;           // at a time; half of the descriptors' reserve
 
 // A socket on its way from one thread to another.
@@ -74,14 +74,16 @@ std::string display(const tcp::endpoint& endpoint) {
 Listener::Listener(Services& services, std::vector<std::unique_ptr<Shard>>& shards)
     : services_(services),
       shards_(shards),
-      admission_(std::make_shared<Admission>(services.config.resolved_max_connections(),
-                                             services.config.max_connections_per_address)),
-      refusals_(std::make_shared<Admission>(max_refusals, 0)),
+      admission_(std::make_shared<Admission>(Admission::Most{
+          services.config.resolved_max_connections(), services.config.max_connections_per_address,
+          services.config.max_handshakes})),
+      refusals_(std::make_shared<Admission>(Admission::Most{max_refusals})),
       acceptor_(shards.front()->io()),
       retry_(shards.front()->io()) {}
 
 void Listener::open() {
     const auto& config = services_.config;
+    if (config.listen_fd >= 0) return adopt(config.listen_fd);
     const auto endpoint = find_endpoint(shards_.front()->io(), config.host, config.port);
     Error error;
     const auto check = [&] {
@@ -104,6 +106,35 @@ void Listener::open() {
     check();
     port_ = acceptor_.local_endpoint(error).port();
     check();
+}
+
+// A socket that whoever started the process listens on already.
+void Listener::adopt(int descriptor) {
+    sockaddr_storage address{};
+    socklen_t length = sizeof address;
+    int type = 0;
+    int listens = 0;
+    const auto option = [&](int name, int& value) {
+        socklen_t size = sizeof value;
+        return ::getsockopt(descriptor, SOL_SOCKET, name, &value, &size) == 0;
+    };
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): what getsockname() asks for
+    const bool named = ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address),
+                                     &length) == 0;
+    const bool internet = address.ss_family == AF_INET || address.ss_family == AF_INET6;
+    if (!named || !internet || !option(SO_TYPE, type) || type != SOCK_STREAM ||
+        !option(SO_ACCEPTCONN, listens) || listens == 0) {
+        throw ListenError(Errc::not_a_listening_socket, fmt::format("descriptor {}", descriptor));
+    }
+    Error error;
+    // Other processes may have it too: what is made non-blocking here is so for all of them.
+    acceptor_.assign(address.ss_family == AF_INET ? tcp::v4() : tcp::v6(), descriptor, error);
+    if (!error) acceptor_.non_blocking(true, error);
+    if (!error) port_ = acceptor_.local_endpoint(error).port();
+    if (error) {
+        throw ListenError(Errc::not_a_listening_socket, fmt::format("descriptor {}", descriptor));
+    }
+    ::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
 }
 
 void Listener::start() {
@@ -147,13 +178,8 @@ void Listener::accept_some() {
 
 void Listener::pause(int error) {
     retry_after_ = std::clamp(2 * retry_after_, first_retry, longest_retry);
-    const auto now = std::chrono::steady_clock::now();
-    if (now >= quiet_until_) {
-        quiet_until_ = now + quiet_time;
-        services_.log.write(LogLevel::warning, "accept_paused",
-                            {{"reason", std::generic_category().message(error)},
-                             {"connections", std::to_string(admission_->connections())}});
-    }
+    services_.limits.reached(Limit::descriptors, "reason",
+                             std::generic_category().message(error));
     retry_.expires_after(retry_after_);
     retry_.async_wait([this](const Error& cancelled) {
         if (!cancelled) accept_some();
@@ -167,18 +193,27 @@ Shard& Listener::least_busy() const {
     return **least;
 }
 
+std::shared_ptr<Ticket> Listener::admit(const tcp::endpoint& client, Shard& shard,
+                                        std::optional<Refusal>& refusal) {
+    if (services_.draining) {
+        refusal = service_unavailable("The server is about to stop!");
+    } else {
+        const auto address = address_text(client.address());
+        auto place = admission_->admit(address, shard.connection_count());
+        if (auto* const ticket = std::get_if<std::shared_ptr<Ticket>>(&place)) return *ticket;
+        services_.limits.reached(std::get<Limit>(place), "client", address);
+        refusal = service_unavailable("There are too many connections!");
+    }
+    auto place = refusals_->admit({}, refusal_count_);
+    auto* const ticket = std::get_if<std::shared_ptr<Ticket>>(&place);
+    return ticket == nullptr ? nullptr : *ticket;
+}
+
 void Listener::hand_over(int descriptor, const tcp::endpoint& client) {
     auto socket = std::make_shared<Descriptor>(descriptor);
     Shard& shard = least_busy();
     std::optional<Refusal> refusal;
-    std::shared_ptr<void> ticket;
-    if (services_.draining) {
-        refusal = service_unavailable("The server is about to stop!");
-    } else {
-        ticket = admission_->admit(client.address().to_string(), shard.connection_count());
-        if (!ticket) refusal = service_unavailable("There are too many connections!");
-    }
-    if (refusal) ticket = refusals_->admit({}, refusal_count_);
+    auto ticket = admit(client, shard, refusal);
     if (!ticket) return;  // closed without a word, for even that would cost a descriptor
 
     shard.mailbox()->post([socket, protocol = client.protocol(), refusal, ticket, &shard] {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "protocol/handshake.hpp"
 #include "server/admission.hpp"
 #include "server/services.hpp"
 #include "server/shard.hpp"
@@ -21,7 +22,7 @@ class Listener {
   public:
     Listener(Services& services, std::vector<std::unique_ptr<Shard>>& shards);
 
-    // Binds and listens, before the shards run. The host is an address (IPv6 with or without
+    // Binds and listens, before the shards run, or takes the socket of `listen_fd`. The host is an address (IPv6 with or without
     // brackets) or a name that has one. Throws ListenError.
     void open();
     // After open().
@@ -31,11 +32,18 @@ class Listener {
     // Frees the port. On the first shard's thread, or after it has ended.
     void close();
 
+    // Connections that have not said yet what they want. Any thread.
+    unsigned handshakes() const noexcept { return admission_->handshakes(); }
+
   private:
+    void adopt(int descriptor);
     void wait();
     void accept_some();
     void pause(int error);
     void hand_over(int descriptor, const boost::asio::ip::tcp::endpoint& client);
+    // A place for the connection; nullptr: there is none. Set `refusal`: all it gets is that.
+    std::shared_ptr<Ticket> admit(const boost::asio::ip::tcp::endpoint& client, Shard& shard,
+                                  std::optional<Refusal>& refusal);
     Shard& least_busy() const;
 
     Services& services_;
@@ -46,7 +54,6 @@ class Listener {
     boost::asio::ip::tcp::acceptor acceptor_;
     boost::asio::steady_timer retry_;
     std::chrono::milliseconds retry_after_{0};
-    std::chrono::steady_clock::time_point quiet_until_;  // for the log
     std::uint16_t port_ = 0;
 };
 

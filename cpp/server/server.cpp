@@ -1,6 +1,7 @@
 #include "server/server.hpp"
 
 #include <condition_variable>
+#include <future>
 
 #include "base/error.hpp"
 #include "server/http_exchange.hpp"
@@ -78,10 +79,28 @@ void Server::drain() {
     const std::lock_guard lock(life_);
     if (drained_) return;
     drained_ = true;
+    if (started_ && services_.config.listen_fd >= 0) hand_on_the_port();
     services_.draining = true;
     on_each_shard([](Shard& shard) { shard.drain_connections(); });
     services_.walker_lane.close();
     services_.policy_lane.close();
+}
+
+// Others listen on the same socket: what comes from now on is theirs, and who was let in here is
+// still served.
+void Server::hand_on_the_port() {
+    constexpr std::chrono::seconds most{1};
+    constexpr std::chrono::milliseconds between{5};
+    const auto deadline = std::chrono::steady_clock::now() + most;
+    std::promise<void> closed;
+    shards_.front()->mailbox()->post([&] {
+        listener_->close();
+        closed.set_value();
+    });
+    closed.get_future().wait();
+    while (listener_->handshakes() != 0 && std::chrono::steady_clock::now() < deadline) {
+        std::this_thread::sleep_for(between);
+    }
 }
 
 void Server::stop(std::chrono::nanoseconds grace) {

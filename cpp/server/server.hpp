@@ -56,10 +56,12 @@ class Server {
     // Unix seconds; 0 without TLS.
     std::int64_t certificate_expires_at() const;
 
-    // New connections get 503, new events are not taken, those that run go on. Lanes give out what
-    // they hold, then end.
+    // New connections get 503 (or, where others listen on the same socket, are left to them), new
+    // events are not taken, those that run go on. Lanes give out what they hold, then end. Says
+    // goodbye (1001) to each WebSocket that waits for no walker, to the others when theirs has
+    // ended, and to whom is left after `longest_goodbye`.
     void drain();
-    // drain(), then flushes and closes everyone (1001) for up to `grace`, cuts the rest and joins
+    // drain(), then flushes and closes everyone who is left for up to `grace`, cuts the rest and joins
     // the threads. Idempotent.
     void stop(std::chrono::nanoseconds grace);
 
@@ -74,6 +76,7 @@ class Server {
     std::vector<std::pair<unsigned, std::uint64_t>> http_counts() const;
 
   private:
+    void hand_on_the_port();
     void wait_until_idle(std::chrono::steady_clock::time_point deadline);
     template <class Ask>
     void on_each_shard(const Ask& ask);

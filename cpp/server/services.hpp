@@ -7,6 +7,7 @@
 
 #include "base/config.hpp"
 #include "base/lane.hpp"
+#include "base/limits.hpp"
 #include "base/log.hpp"
 #include "pubsub/broker.hpp"
 #include "pubsub/work.hpp"
@@ -22,6 +23,7 @@ struct Services {
 
     const Config config;
     LogSink log;
+    Limits limits{log};
     Lane<WalkerJob> walker_lane;
     Lane<TokenCheck> token_lane;
     Lane<WalkerJob> policy_lane;                 // questions to the app's policy

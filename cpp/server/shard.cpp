@@ -12,7 +12,7 @@ Shard::Shard(unsigned index, Services& services)
       services_(services),
       hub_(index, services.broker->directory(), services.config.deflate_min_bytes),
       sessions_{services.config,
-                services.log,
+                services.limits,
                 *services.broker,
                 hub_,
                 nullptr,
@@ -27,6 +27,7 @@ Shard::Shard(unsigned index, Services& services)
       timer_(io_),
       // What the turn has gathered does not wait for them.
       costly_steps_(io_, [this] { hub_.flush(); }),
+      goodbye_(io_),
       mailbox_(
           std::make_shared<Mailbox>(io_, [this](const Delivery& delivery) { receive(delivery); })) {
     sessions_.port = mailbox_;
@@ -77,7 +78,7 @@ void Shard::start_websocket(Stream stream, Upgrade upgrade) {
     if (upgrade.channel_id.empty()) websocket->own_channel();
     websocket->start(upgrade.response_head, {upgrade.leftover.data(), upgrade.leftover.size()});
     arm_timer();
-    if (services_.draining) websocket->finish();
+    if (services_.draining) websocket->drain();
 }
 
 void Shard::remove(WebsocketConnection& websocket) {
@@ -157,29 +158,39 @@ void Shard::expire_tokens() {
 // --- the end
 
 void Shard::drain_connections() {
-    for (const auto& [number, websocket] : websockets_) websocket->drain();
-    for (Connection* const connection : connections_) connection->drain();
+    for (Connection* const connection : snapshot()) connection->drain();
+    in_batches(websocket_numbers(), &WebsocketConnection::drain);
+    goodbye_.expires_after(longest_goodbye);
+    goodbye_.async_wait([this](const boost::system::error_code& error) {
+        if (!error) in_batches(websocket_numbers(), &WebsocketConnection::finish);
+    });
 }
 
 void Shard::finish_connections() {
-    std::vector<std::uint64_t> numbers;
-    numbers.reserve(websockets_.size());
-    for (const auto& [number, websocket] : websockets_) numbers.push_back(number);
-    finish_some(std::move(numbers));
+    in_batches(websocket_numbers(), &WebsocketConnection::finish);
     for (Connection* const connection : snapshot()) connection->finish();
 }
 
-void Shard::finish_some(std::vector<std::uint64_t> numbers) {
+// Some in each turn: the others' frames leave between them.
+void Shard::in_batches(std::vector<std::uint64_t> numbers, void (WebsocketConnection::*act)()) {
     constexpr std::size_t batch = 256;
     sessions_.now = std::chrono::steady_clock::now();
     for (std::size_t i = 0; i < batch && !numbers.empty(); ++i) {
         const auto found = websockets_.find(numbers.back());
         numbers.pop_back();
-        if (found != websockets_.end()) found->second->finish();
+        if (found != websockets_.end()) ((*found->second).*act)();
     }
     if (numbers.empty()) return;
-    boost::asio::post(
-        io_, [this, numbers = std::move(numbers)]() mutable { finish_some(std::move(numbers)); });
+    boost::asio::post(io_, [this, act, numbers = std::move(numbers)]() mutable {
+        in_batches(std::move(numbers), act);
+    });
+}
+
+std::vector<std::uint64_t> Shard::websocket_numbers() const {
+    std::vector<std::uint64_t> numbers;
+    numbers.reserve(websockets_.size());
+    for (const auto& [number, websocket] : websockets_) numbers.push_back(number);
+    return numbers;
 }
 
 void Shard::abort_connections() {

@@ -14,6 +14,7 @@
 
 #include "pubsub/hub.hpp"
 #include "pubsub/session.hpp"
+#include "server/admission.hpp"
 #include "server/costly_steps.hpp"
 #include "server/mailbox.hpp"
 #include "server/services.hpp"
@@ -43,8 +44,8 @@ struct Upgrade {
     std::string leftover;       // bytes that came behind the request in the same segment
     std::string channel_id;     // empty: a random one
     Identity identity;
-    int deflate_window = 0;        // in bits; 0: messages are not compressed
-    std::shared_ptr<void> ticket;  // its place among the allowed connections; freed with it
+    int deflate_window = 0;     // in bits; 0: messages are not compressed
+    std::shared_ptr<Ticket> ticket;
 };
 
 // One I/O thread: its own io_context, connections, hub and timers. Everything is for its own
@@ -61,6 +62,7 @@ class Shard {
     Services& services() noexcept { return services_; }
     const Config& config() const noexcept { return services_.config; }
     LogSink& log() noexcept { return services_.log; }
+    Limits& limits() noexcept { return services_.limits; }
     Hub& hub() noexcept { return hub_; }
     SessionContext& sessions() noexcept { return sessions_; }
     const std::shared_ptr<Mailbox>& mailbox() const noexcept { return mailbox_; }
@@ -89,7 +91,10 @@ class Shard {
     // Ends the WebSockets whose token is revoked. `count` as for TokenIndex::revoke.
     void revoke(const Revocation& revocation, std::uint64_t count);
 
-    // No new events are taken.
+    // How long a client whose walker runs on waits for its goodbye while the server drains.
+    static constexpr std::chrono::seconds longest_goodbye{4};
+
+    // No new events are taken. Says goodbye to who waits for no walker, some in each turn.
     void drain_connections();
     // Says goodbye to everyone, some in each turn.
     void finish_connections();
@@ -108,7 +113,8 @@ class Shard {
     void arm_timer();
     void on_timer();
     void expire_tokens();
-    void finish_some(std::vector<std::uint64_t> numbers);
+    void in_batches(std::vector<std::uint64_t> numbers, void (WebsocketConnection::*act)());
+    std::vector<std::uint64_t> websocket_numbers() const;
     std::vector<Connection*> snapshot() const;
 
     unsigned index_;
@@ -128,6 +134,7 @@ class Shard {
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
     boost::asio::steady_timer timer_;
     CostlySteps costly_steps_;
+    boost::asio::steady_timer goodbye_;
     std::shared_ptr<Mailbox> mailbox_;
 };
 

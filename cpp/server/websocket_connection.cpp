@@ -9,7 +9,7 @@ namespace net = boost::asio;
 WebsocketConnection::WebsocketConnection(Shard& shard, Stream stream, std::uint64_t number,
                                          std::string client_id, std::string channel_id,
                                          const Identity& identity, int deflate_window,
-                                         std::shared_ptr<void> ticket)
+                                         std::shared_ptr<Ticket> ticket)
     : Session(shard.sessions(), number, std::move(client_id), std::move(channel_id), identity,
               deflate_window),
       shard_(shard),

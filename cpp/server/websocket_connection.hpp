@@ -16,7 +16,7 @@ class WebsocketConnection final : public Session,
     // `deflate_window` as in Subscriber.
     WebsocketConnection(Shard& shard, Stream stream, std::uint64_t number, std::string client_id,
                         std::string channel_id, const Identity& identity, int deflate_window,
-                        std::shared_ptr<void> ticket);
+                        std::shared_ptr<Ticket> ticket);
 
     void start(std::string_view response_head, std::span<char> leftover);
 
@@ -49,7 +49,7 @@ class WebsocketConnection final : public Session,
 
     Shard& shard_;
     Stream stream_;
-    std::shared_ptr<void> ticket_;
+    std::shared_ptr<Ticket> ticket_;
     TimePoint scheduled_ = TimePoint::max();
     bool waiting_read_ = false;
     bool waiting_write_ = false;

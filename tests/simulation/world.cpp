@@ -21,7 +21,7 @@ Config world_config() {
 World::Shard::Shard(unsigned index, World& world)
     : hub(index, world.broker_.directory()),
       context{world.config_,
-              world.log_,
+              world.limits_,
               world.broker_,
               hub,
               port,

@@ -126,6 +126,7 @@ class World {
     SeededRandom random_;
     Config config_;
     LogSink log_;
+    Limits limits_{log_};
     LocalBroker broker_;
     TimePoint now_{std::chrono::hours(1)};
     std::int64_t unix_now_ = 1'000'000;

@@ -173,12 +173,13 @@ class SessionTest : public testing::Test {
 
     Config config_;
     LogSink log_;
+    Limits limits_{log_};
     LocalBroker broker_;
     std::shared_ptr<QueuePort> port_ = std::make_shared<QueuePort>();
     Hub hub_{0, broker_.directory()};
     SessionContext context_{
         config_,
-        log_,
+        limits_,
         broker_,
         hub_,
         port_,

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/error.hpp"
+#include "server/admission.hpp"
 #include "http_support.hpp"
 
 namespace jac::cloud {
@@ -129,22 +130,47 @@ TEST(Listener, RefusesConnectionsPastTheLimitOfAnAddress) {
     }));
 }
 
+using Place = std::variant<std::shared_ptr<Ticket>, Limit>;
+
+std::shared_ptr<Ticket> ticket_of(Place place) {
+    return std::get<std::shared_ptr<Ticket>>(std::move(place));
+}
+
+Limit limit_of(const Place& place) {
+    return std::get<Limit>(place);
+}
+
 TEST(Admission, ForgetsAddressesThatHaveLeft) {
-    const auto admission = std::make_shared<Admission>(3, 2);
+    const auto admission = std::make_shared<Admission>(Admission::Most{3, 2});
     std::atomic<std::uint64_t> count = 0;
-    auto first = admission->admit("a", count);
-    auto second = admission->admit("a", count);
-    EXPECT_EQ(admission->admit("a", count), nullptr);
-    auto other = admission->admit("b", count);
-    EXPECT_NE(other, nullptr);
-    EXPECT_EQ(admission->admit("c", count), nullptr);
+    auto first = ticket_of(admission->admit("a", count));
+    auto second = ticket_of(admission->admit("a", count));
+    EXPECT_EQ(limit_of(admission->admit("a", count)), Limit::max_connections_per_address);
+    auto other = ticket_of(admission->admit("b", count));
+    EXPECT_EQ(limit_of(admission->admit("c", count)), Limit::max_connections);
     EXPECT_EQ(count, 3U);
     first.reset();
-    EXPECT_NE(admission->admit("a", count), nullptr);
+    EXPECT_TRUE(ticket_of(admission->admit("a", count)));
     second.reset();
     other.reset();
     EXPECT_EQ(count, 0U);
     EXPECT_EQ(admission->connections(), 0U);
+}
+
+TEST(Admission, CountsHandshakesUntilTheyHaveSettledOrLeft) {
+    const auto admission = std::make_shared<Admission>(Admission::Most{9, 0, 2});
+    std::atomic<std::uint64_t> count = 0;
+    const auto first = ticket_of(admission->admit("a", count));
+    auto second = ticket_of(admission->admit("b", count));
+    EXPECT_EQ(limit_of(admission->admit("c", count)), Limit::max_handshakes);
+    first->settle();
+    first->settle();
+    EXPECT_EQ(admission->handshakes(), 1U);
+    const auto third = ticket_of(admission->admit("c", count));
+    EXPECT_EQ(limit_of(admission->admit("d", count)), Limit::max_handshakes);
+    second.reset();
+    EXPECT_EQ(admission->handshakes(), 1U);
+    EXPECT_EQ(admission->connections(), 2U);
 }
 
 // Takes the process to its limit of descriptors; gives them back at its end.
@@ -187,7 +213,8 @@ TEST(Listener, PausesAtTheLimitOfDescriptorsAndGoesOn) {
         ASSERT_FALSE(waiting.empty());
         const auto records = server.server().services().log.take();
         ASSERT_TRUE(records);
-        EXPECT_EQ(records->front().event, "accept_paused");
+        EXPECT_EQ(records->front().event, "limit_reached");
+        EXPECT_EQ(records->front().fields.front().second, "RLIMIT_NOFILE");
         EXPECT_EQ(health(served), 200);
     }
     for (auto& client : waiting) {
