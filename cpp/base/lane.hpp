@@ -30,7 +30,9 @@ class Lane {
     // Blocks until there is a job; nullopt once closed and empty.
     std::optional<Job> take() {
         std::unique_lock lock(mutex_);
+        idle_.add();
         ready_.wait(lock, [this] { return closed_ || !jobs_.empty(); });
+        idle_.subtract();
         if (jobs_.empty()) return std::nullopt;
         std::optional<Job> job(std::move(jobs_.front()));
         jobs_.pop_front();
@@ -49,12 +51,15 @@ class Lane {
 
     // Takes no lock: as of a moment ago.
     std::size_t size() const noexcept { return size_.value(); }
+    // Whether one more job would find a thread that has nothing to do; as of a moment ago.
+    bool has_idle() const noexcept { return idle_.value() > size_.value(); }
 
   private:
     std::mutex mutex_;
     std::condition_variable ready_;
     std::deque<Job> jobs_;
     Counter size_;  // counted under the lock: by one thread at a time
+    Counter idle_;  // threads that wait; counted as size_
     bool closed_ = false;
 };
 

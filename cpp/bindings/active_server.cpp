@@ -1,8 +1,15 @@
 #include "bindings/active_server.hpp"
 
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <netinet/in.h>
 #include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <cstdlib>
+#include <cstring>
 
 #include "base/error.hpp"
 
@@ -11,6 +18,40 @@ namespace jac::cloud {
 namespace {
 
 std::atomic<bool> forked = false;
+std::atomic<std::uint16_t> served_port = 0;
+
+bool is_served(int descriptor) {
+    sockaddr_storage address{};
+    socklen_t length = sizeof address;
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): what getsockname() asks for
+    if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &length) != 0) {
+        return false;
+    }
+    // The port is at the same place in both.
+    sockaddr_in internet{};
+    std::memcpy(&internet, &address, sizeof internet);
+    return (address.ss_family == AF_INET || address.ss_family == AF_INET6) &&
+           ntohs(internet.sin_port) == served_port.load(std::memory_order_relaxed);
+}
+
+// The copies that a forked child has of the server's sockets: while one is open, no client sees its
+// connection end, and the port stays taken.
+void close_copies() {
+    DIR* const open = ::opendir("/proc/self/fd");
+    if (open == nullptr) return;
+    while (const dirent* const entry = ::readdir(open)) {
+        const int descriptor = std::atoi(entry->d_name);
+        if (descriptor > STDERR_FILENO && descriptor != ::dirfd(open) && is_served(descriptor)) {
+            ::close(descriptor);
+        }
+    }
+    ::closedir(open);
+}
+
+void on_fork_in_child() {
+    forked.store(true, std::memory_order_relaxed);
+    if (served_port.load(std::memory_order_relaxed) != 0) close_copies();
+}
 
 }  // namespace
 
@@ -28,6 +69,11 @@ void ActiveServer::leave(const Server& server) {
     if (broker_ != server.broker()) return;
     server_.reset();
     broker_.reset();
+    served_port = 0;
+}
+
+void ActiveServer::serves(std::uint16_t port) {
+    served_port = port;
 }
 
 std::shared_ptr<Server> ActiveServer::server() const {
@@ -47,8 +93,7 @@ ActiveServer& active_server() {
 }
 
 void watch_for_forks() {
-    static const int registered =
-        pthread_atfork(nullptr, nullptr, [] { forked.store(true, std::memory_order_relaxed); });
+    static const int registered = pthread_atfork(nullptr, nullptr, &on_fork_in_child);
     static_cast<void>(registered);
 }
 

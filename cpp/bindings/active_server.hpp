@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <mutex>
 
@@ -13,6 +14,8 @@ class ActiveServer {
   public:
     // Throws ListenError (already_running) while another one runs.
     void enter(const std::shared_ptr<Server>& server);
+    // It listens on this port: a forked child closes what it has of it.
+    static void serves(std::uint16_t port);
     void leave(const Server& server);
 
     // Null: none runs.

@@ -131,6 +131,7 @@ void start(const std::shared_ptr<Server>& server) {
         // Safe without the GIL: the server knows no Python; resolving a host name may take long.
         const GilRelease release;
         server->start();
+        ActiveServer::serves(server->port());
     } catch (...) {
         active_server().leave(*server);
         throw;

@@ -1,5 +1,10 @@
 #include "server/websocket_connection.hpp"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
 #include <array>
 
 namespace jac::cloud {
@@ -51,6 +56,15 @@ void WebsocketConnection::watch_for_reset() {
             self->waiting_reset_ = false;
             if (!error) self->abort();
         });
+}
+
+// Of a peer that is not read from, whose last bytes may hide that it has said it is the end.
+bool WebsocketConnection::peer_has_ended() {
+    tcp_info info{};
+    socklen_t size = sizeof info;
+    const int socket = stream_.socket().native_handle();
+    return ::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+           info.tcpi_state != TCP_ESTABLISHED;
 }
 
 void WebsocketConnection::on_readable() {
@@ -124,7 +138,9 @@ void WebsocketConnection::wait_writable() {
 // --- time
 
 void WebsocketConnection::schedule() {
-    const auto due = deadline();
+    constexpr std::chrono::milliseconds between_looks{500};
+    auto due = deadline();
+    if (!reading()) due = std::min(due, context().now + between_looks);
     if (due >= scheduled_) return;  // the wheel comes by before then
     scheduled_ = due;
     shard_.wake_at(number(), due);
@@ -133,6 +149,7 @@ void WebsocketConnection::schedule() {
 void WebsocketConnection::on_wheel(TimePoint due) {
     if (due != scheduled_) return;  // an earlier place was taken since
     scheduled_ = TimePoint::max();
+    if (!reading() && peer_has_ended()) return abort();
     if (context().now >= deadline()) on_deadline();
     schedule();
 }
@@ -147,7 +164,11 @@ void WebsocketConnection::submit_walker(WalkerJob::Request request) {
             shard.answer_walker(number, reply, error);
         });
     };
-    shard_.services().walker_lane.push(WalkerJob(std::move(request), std::move(done)));
+    auto& services = shard_.services();
+    if (!services.walker_lane.has_idle()) {
+        services.limits.reached(Limit::workers, "client_id", client_id());
+    }
+    services.walker_lane.push(WalkerJob(std::move(request), std::move(done)));
 }
 
 void WebsocketConnection::submit_token(std::string token) {

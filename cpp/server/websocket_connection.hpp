@@ -40,6 +40,7 @@ class WebsocketConnection final : public Session,
 
     void read();
     void watch_for_reset();
+    bool peer_has_ended();
     void on_readable();
     void wait_writable();
     bool write_some();

@@ -259,6 +259,14 @@ class Server:
         count.
         """
 
+    def limit_reached(self, setting: str, field: str, who: str) -> None:
+        """Counts that a limit held somebody back, and logs it, but not each time: `field` is what
+        `who` is, an address or a user's root. ValueError for a setting that is no limit.
+        """
+
+    def limit_counts(self) -> dict[str, int]:
+        """How often each limit has held somebody back, by its setting."""
+
     def http_counts(self) -> dict[int, int]:
         """The answers of the listener's own, by status: health, upgrades, refusals."""
 

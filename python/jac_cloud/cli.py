@@ -50,7 +50,7 @@ def serve_command(file: str, show_config: bool = False, **flags: Any) -> int:
     """
     from jac_cloud.errors import CloudError
     from jac_cloud.server import Server
-    from jac_cloud.serving import run
+    from jac_cloud.serving import run_until_signal
     from jac_cloud.setting_texts import flag
     from jac_cloud.settings import Settings
     from jac_cloud.settings_table import table
@@ -63,7 +63,7 @@ def serve_command(file: str, show_config: bool = False, **flags: Any) -> int:
         if show_config:
             sys.stdout.write(table(server.configuration))
         else:
-            run(server)
+            run_until_signal(server)
     except CloudError as error:
         sys.stderr.write(f"jac serve: {error}\n")
         return 1

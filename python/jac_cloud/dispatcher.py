@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jac_cloud._native import WalkerEvent, format_node_id
-from jac_cloud.errors import Conflict, Forbidden, InvalidInput, WalkerFailed, WalkerTimeout
+from jac_cloud.errors import (
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    TooManyWalkers,
+    WalkerFailed,
+    WalkerTimeout,
+)
 from jac_cloud.logs import LeanRecord
 from jac_cloud.overdue import Overdue
 from jac_cloud.runtime import Caller, Deadline, Interpreter
@@ -159,6 +166,8 @@ class Dispatcher:
             return failed("forbidden", str(error))
         except Conflict as error:
             return failed("conflict", str(error))
+        except TooManyWalkers as error:
+            return failed("rate_limited", str(error))
         except WalkerTimeout as error:
             return failed("timeout", str(error))
         except WalkerFailed as error:

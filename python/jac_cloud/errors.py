@@ -15,6 +15,7 @@ __all__ = [
     "LifespanError",
     "ListenError",
     "SpecError",
+    "TooManyWalkers",
     "WalkerError",
     "WalkerFailed",
     "WalkerTimeout",
@@ -74,6 +75,13 @@ class Conflict(WalkerError):
 
     def __init__(self) -> None:
         super().__init__("Others keep changing the same data, try again!")
+
+
+class TooManyWalkers(WalkerError):
+    """As many walkers of this user run as may at once: this one did not begin."""
+
+    def __init__(self) -> None:
+        super().__init__("Too many of your walkers run, wait for one to end!")
 
 
 class WalkerTimeout(WalkerError):

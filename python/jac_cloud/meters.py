@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Self
 
 from jac_cloud._native import Counter, Histogram
-from jac_cloud.errors import Conflict, Forbidden, InvalidInput, WalkerTimeout
+from jac_cloud.errors import Conflict, Forbidden, InvalidInput, TooManyWalkers, WalkerTimeout
 
 # Upper bounds in seconds: a walker of a few lines takes a third of the first.
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -18,6 +18,7 @@ _RESULTS: dict[type[BaseException] | None, str] = {
     Forbidden: "forbidden",
     Conflict: "conflict",
     WalkerTimeout: "timeout",
+    TooManyWalkers: "rate_limited",
 }
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
 

@@ -84,6 +84,12 @@ class Metrics(Collector):
             ("reason",),
             [((reason,), stats[name]) for reason, name in reasons.items()],
         )
+        yield _counters(
+            "limits_reached",
+            "How often a limit held a client back, by its setting.",
+            ("setting",),
+            [((setting,), count) for setting, count in self._native.limit_counts().items()],
+        )
         yield _gauges(
             "targets",
             "Distinct clients, users and channels that messages may be sent to, now.",

@@ -111,6 +111,8 @@ def _refusal_of(error: Exception, debug: bool) -> Refusal:
             return Refusal(403, "forbidden", str(error))
         case errors.Conflict():
             return Refusal(409, "conflict", str(error))
+        case errors.TooManyWalkers():
+            return Refusal(429, "rate_limited", str(error), {"Retry-After": "1"})
         case errors.WalkerTimeout():
             return Refusal(504, "timeout", str(error))
         case errors.WalkerFailed():

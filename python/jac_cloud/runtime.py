@@ -42,6 +42,7 @@ from jac_cloud.unit import (
     NoUnitContext,
     UnitOfWork,
 )
+from jac_cloud.walker_slots import WalkerSlots
 from jac_cloud.walker_spec import WalkerSpec
 
 __all__ = ["Caller", "Deadline", "Interpreter"]
@@ -73,6 +74,7 @@ class Interpreter:
         max_attempts: int = 100,
         debug: bool = False,
         synchronous: Synchronous = "normal",
+        slots: WalkerSlots | None = None,
     ) -> None:
         data_dir.mkdir(parents=True, exist_ok=True)
         self.walkers: dict[str, WalkerSpec] = {}
@@ -81,6 +83,7 @@ class Interpreter:
         self.meters = WalkerMeters()
         self._turns = Turns()
         self._debug = debug
+        self._slots = slots or WalkerSlots(0, lambda *_: None)
         self._closing = contextlib.ExitStack()
         self._store = GraphStore(data_dir / "graph.db", synchronous)
         self._closing.callback(self._store.close)
@@ -136,10 +139,15 @@ class Interpreter:
         `new_unit` is called for each attempt. When `deadline` expires first, the run ends with
         WalkerTimeout once the walker lets it. With a `stream` the reports go there at once, and the
         result has none.
-        InvalidInput, Forbidden, WalkerFailed, WalkerTimeout, Conflict: nothing was committed.
+        InvalidInput, Forbidden, WalkerFailed, WalkerTimeout, Conflict, TooManyWalkers: nothing was
+        committed.
         """
         meter = self.meters.of(spec.name)
-        with meter.call(), contextlib.ExitStack() as turn:
+        with (
+            meter.call(),
+            self._slots.taken(caller.root_hex, caller.authenticated),
+            contextlib.ExitStack() as turn,
+        ):
             _check_start(spec, node)
             for attempt in range(self._max_attempts):
                 if attempt:

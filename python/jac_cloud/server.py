@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from jac_cloud import app_info, data_lock, deletion
+from jac_cloud import app_info, data_lock, deletion, systemd
 from jac_cloud._native import Server as NativeServer
 from jac_cloud._native import refuse_in_forked_child, set_max_notification_bytes
 from jac_cloud.asgi import AsgiBridge
@@ -33,6 +33,7 @@ from jac_cloud.setting_sources import load
 from jac_cloud.settings import Settings
 from jac_cloud.threads import DaemonPool
 from jac_cloud.token_checker import TokenChecker
+from jac_cloud.walker_slots import WalkerSlots
 from jac_cloud.walker_spec import WalkerSpec
 
 _LOGGER = logging.getLogger(f"{__package__}.serve")
@@ -174,6 +175,7 @@ class _Parts:
             max_attempts=settings.walker_attempts,
             debug=settings.debug,
             synchronous=settings.graph_synchronous,
+            slots=WalkerSlots(settings.walkers_per_user, self._limit_reached),
         )
         undo.callback(self.interpreter.close)
         loaded = self.interpreter.load(app)
@@ -186,7 +188,10 @@ class _Parts:
         identities = Identities(tokens, self.users)
 
         set_max_notification_bytes(settings.max_notification_bytes)
-        self.native = NativeServer(settings.native(app.parent))
+        native_settings = settings.native(app.parent)
+        if (descriptor := systemd.passed_socket()) is not None:
+            native_settings["listen_fd"] = descriptor
+        self.native = NativeServer(native_settings)
         undo.callback(self._join)
         undo.callback(lambda: self.native.stop(self._seconds_left()))
         for_events = {name: spec for name, spec in self.walkers.items() if spec.websocket}
@@ -260,6 +265,9 @@ class _Parts:
             Metrics(self.native, self.interpreter.meters, self.overdue, requests, queues),
             self.readiness,
         )
+
+    def _limit_reached(self, setting: str, field: str, who: str) -> None:
+        self.native.limit_reached(setting, field, who)
 
     def _seconds_left(self) -> float:
         return max(0.0, self._deadline - time.monotonic())

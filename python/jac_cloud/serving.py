@@ -9,6 +9,7 @@ from queue import SimpleQueue
 from types import FrameType
 from typing import Any
 
+from jac_cloud import systemd
 from jac_cloud.errors import CloudError
 from jac_cloud.logs import logging_to
 from jac_cloud.server import Server
@@ -23,13 +24,20 @@ def serve(app: str | Path, **settings: Any) -> None:
     Prints one line with the address and the walkers on standard output, and logs on standard
     error. Keywords are settings (docs/configuration.md). A second signal ends the process at
     once; SIGHUP reads the certificate again, where there is one. Main thread only, for signals
-    reach no other. Raises what `Server` and its `start` do.
+    reach no other. Raises what `Server` and its `start` do, and KeyboardInterrupt after it has
+    drained because of SIGINT.
     """
     run(Server(app, **settings))
 
 
 def run(server: Server) -> None:
     """As `serve`, for a server that is not started yet."""
+    if run_until_signal(server) == signal.SIGINT:
+        raise KeyboardInterrupt
+
+
+def run_until_signal(server: Server) -> int:
+    """As `run`, but returns the number of the signal that ended it."""
     with logging_to(None, server.settings.log_format, server.settings.debug):
         server.start()
         # The app and its libraries stay: no collection need look at them again.
@@ -38,10 +46,13 @@ def run(server: Server) -> None:
         asked = _Signals(server)
         try:
             _announce(server)
-            asked.wait()
+            systemd.notify("READY=1")
+            number = asked.wait()
         finally:
+            systemd.notify("STOPPING=1")
             server.stop()
             asked.restore()
+    return number
 
 
 class _Signals:
@@ -56,23 +67,24 @@ class _Signals:
             # Elsewhere it ends the process, as it does when a terminal is closed.
             self._before[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._hang_up)
 
-    def wait(self) -> None:
-        while self._came.get() == signal.SIGHUP:
+    def wait(self) -> int:
+        while (number := self._came.get()) == signal.SIGHUP:
             try:
                 self._server.reload_tls()
             except CloudError as error:
                 _LOGGER.error("certificate_not_reloaded", extra={"reason": str(error)})
+        return number
 
     def restore(self) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _first(self, _number: int, _frame: FrameType | None) -> None:
+    def _first(self, number: int, _frame: FrameType | None) -> None:
         # Python runs handlers between bytecodes only, which stopping may be far from: the default
         # effect is the kernel's and needs none.
-        for number in _SIGNALS:
-            signal.signal(number, signal.SIG_DFL)
-        self._came.put(signal.SIGTERM)
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_DFL)
+        self._came.put(number)
 
     def _hang_up(self, number: int, _frame: FrameType | None) -> None:
         self._came.put(number)

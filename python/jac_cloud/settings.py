@@ -68,6 +68,12 @@ class Settings(BaseSettings):
         "Connections at once from one address; one more is answered 503.",
         Range(1, 16_000_000, "connections", zero="no limit"),
     )
+    max_handshakes: int = _listen(
+        0,
+        "Connections at once that have not said what they want: no whole first header yet, or a "
+        "token that is being checked; one more is answered 503.",
+        Range(1, 16_000_000, "connections", zero="no limit but `max_connections`"),
+    )
 
     tls_cert: str = _listen(
         "",
@@ -239,6 +245,12 @@ class Settings(BaseSettings):
         "longer one.",
         Range(125, _GIB, "bytes"),
     )
+    walkers_per_user: int = _walkers(
+        0,
+        "Walkers of one user that run at once, over WebSocket and REST together; one more is "
+        "refused with `rate_limited`. Who has no token is no one user: for them it does not count.",
+        Range(1, 1024, "walkers", zero="no limit"),
+    )
     walker_attempts: int = _walkers(
         100,
         "Times that a walker is run for one call while others keep changing the same data; then "
@@ -293,8 +305,9 @@ class Settings(BaseSettings):
         "cut, too; each commit then waits for the disk.",
     )
     drain_timeout: float = _operating(
-        3.0,
-        "Time that running walkers and requests have to end when the server stops.",
+        30.0,
+        "Time that running walkers and requests have to end when the server stops. Clients that "
+        "wait for none are told at once, all within five seconds.",
         seconds(zero="they are not waited for"),
     )
     log_format: Literal["auto", "text", "json"] = _operating(

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     servers: list[ServerProcess] = []
 
-    def start(app: str | Path, env: dict[str, str] | None = None, **settings: Any) -> ServerProcess:
+    def start(
+        app: str | Path,
+        env: dict[str, str] | None = None,
+        listener: socket.socket | None = None,
+        **settings: Any,
+    ) -> ServerProcess:
         folder = tmp_path_factory.mktemp("app")
-        server = ServerProcess(copy_app(app, folder), settings, {**os.environ, **(env or {})})
+        environment = {**os.environ, **(env or {})}
+        server = ServerProcess(copy_app(app, folder), settings, environment, listener=listener)
         servers.append(server)
         return server
 
@@ -45,7 +52,8 @@ def _serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """Starts `jac serve` on a copy of an app; stops it afterwards and sees that nothing is left.
 
-    serve("fixture-name" | Path, env=None, **settings) -> ServerProcess. Settings become flags.
+    serve("fixture-name" | Path, env=None, listener=None, **settings) -> ServerProcess. Settings
+    become flags; a listener is a socket to serve on, handed over as systemd would.
     """
     yield from _serving(tmp_path_factory)
 

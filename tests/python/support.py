@@ -127,7 +127,9 @@ class Client:
 
 
 class ServerProcess:
-    """`jac serve` in a process of its own, on a free port, with its data under the app's folder."""
+    """`jac serve` in a process of its own, with its data under the app's folder: on a free port, or
+    on a socket that listens already.
+    """
 
     def __init__(
         self,
@@ -135,13 +137,16 @@ class ServerProcess:
         settings: dict[str, Any],
         env: Mapping[str, str] | None = None,
         jac: Path = JAC,
+        listener: socket.socket | None = None,
     ) -> None:
         self.app = app
+        self._listener = listener
         self._lines: list[str] = []
+        chosen = {"port": 0, "drain_timeout": 3, **settings}
         self._status: int | None = None
         self._secure = False
         self.process = subprocess.Popen(
-            bound([str(jac), "serve", app.name, *flags({"port": 0, **settings})]),
+            bound([*_handing_over(listener), str(jac), "serve", app.name, *flags(chosen)]),
             cwd=app.parent,
             env={**(os.environ if env is None else env), **DIAGNOSTICS},
             stdin=subprocess.DEVNULL,
@@ -149,6 +154,7 @@ class ServerProcess:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            pass_fds=() if listener is None else (listener.fileno(),),
         )
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
@@ -231,7 +237,8 @@ class ServerProcess:
             raise AssertionError(f"jac serve did not end after SIGTERM:\n{self.log()}") from None
         self._reader.join(scaled(5))
         assert not self._reader.is_alive(), "a process of the server's still holds its output"
-        assert not is_listening(self.port), f"something still listens on port {self.port}"
+        if self._listener is None:
+            assert not is_listening(self.port), f"something still listens on port {self.port}"
         self._status = status
         return status
 
@@ -257,6 +264,14 @@ def bound(command: list[str]) -> list[str]:
 def memory_bound(bytes_: int) -> int:
     """The bound for what a process takes: sanitizers keep 256 MiB of freed memory, pad the rest."""
     return bytes_ + (512 << 20 if "libasan" in os.environ.get("LD_PRELOAD", "") else 0)
+
+
+def _handing_over(listener: socket.socket | None) -> list[str]:
+    """What starts a command as systemd does, with the socket as its descriptor 3."""
+    if listener is None:
+        return []
+    hand_over = f'exec 3<&{listener.fileno()}; LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"'
+    return ["sh", "-c", hand_over, "sh"]
 
 
 def without_sanitizer(environment: Mapping[str, str]) -> dict[str, str]:

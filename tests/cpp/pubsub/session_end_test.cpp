@@ -280,69 +280,6 @@ TEST_F(SessionTest, GivesMessagesAllTheTimeWhenTheLimitIsZero) {
     EXPECT_EQ(session.deadline(), TimePoint::max());
 }
 
-// --- the rate
-
-TEST_F(SessionTest, RefusesMessagesOverTheRateAndGoesOnWhenTheyStop) {
-    config_.message_rate = 10;
-    config_.message_burst = 5;
-    auto& session = open();
-    const auto event = R"({"type":"connection","id":7})";
-    for (int i = 0; i < 5; ++i) EXPECT_EQ(error_code(session, event), "");
-    const auto answer = json::parse(ask(session, event).at(0));
-    EXPECT_EQ(answer["code"], "rate_limited");
-    EXPECT_EQ(answer["type"], "connection");
-    EXPECT_EQ(answer["id"], 7);
-    EXPECT_EQ(json::parse(ask(session, "not JSON").at(0))["type"], "error");
-    EXPECT_EQ(events(ReplyError::rate_limited), 2U);
-    pass(session, 1s);
-    EXPECT_EQ(error_code(session, event), "");
-}
-
-TEST_F(SessionTest, ClosesWith4429WhenTheRateKeepsBeingExceeded) {
-    config_.message_rate = 10;
-    config_.message_burst = 5;
-    auto& session = open();
-    std::string flood;
-    for (int i = 0; i < 100; ++i) flood += text_frame(connection_event);
-    receive(session, flood);
-    const auto frames = session.take_frames();
-    EXPECT_EQ(frames.size(), 5U + 5U + 1U);
-    EXPECT_EQ(frames.back().payload, close_payload(CloseCode::rate_limited));
-    EXPECT_EQ(context_.counters.rate_limited.value(), 1U);
-    EXPECT_TRUE(hub_.empty());
-}
-
-TEST_F(SessionTest, CountsPingsAsMessages) {
-    config_.message_rate = 10;
-    config_.message_burst = 5;
-    auto& session = open();
-    std::string flood;
-    for (int i = 0; i < 1000; ++i) flood += ping_frame();
-    receive(session, flood);
-    const auto frames = session.take_frames();
-    EXPECT_EQ(frames.size(), 5U + 1U);
-    EXPECT_EQ(frames.back().payload, close_payload(CloseCode::rate_limited));
-}
-
-TEST_F(SessionTest, AllowsTheRateForEver) {
-    config_.message_rate = 10;
-    config_.message_burst = 1;
-    auto& session = open();
-    for (int i = 0; i < 1000; ++i) {
-        ASSERT_EQ(error_code(session, connection_event), "");
-        context_.now += 100ms;
-    }
-}
-
-TEST_F(SessionTest, HasNoRateLimitWhenItIsZero) {
-    config_.message_rate = 0;
-    auto& session = open();
-    std::string flood;
-    for (int i = 0; i < 1000; ++i) flood += text_frame(connection_event);
-    receive(session, flood);
-    EXPECT_EQ(session.take_frames().size(), 1000U);
-}
-
 // --- slow consumers
 
 TEST_F(SessionTest, ClosesASlowConsumerWith4503AndNobodyElse) {

@@ -359,12 +359,20 @@ TEST_F(SessionTest, TakesNoNewEventsWhileDrainingButFinishesTheOneThatRuns) {
     session.drain();
     say(session, connection_event);
     EXPECT_EQ(texts(session), Texts{});
-    walker_done(session, "reply");
-    EXPECT_EQ(texts(session), Texts{"reply"});
-    EXPECT_FALSE(session.busy());
     receive(session, ClientFrame{.opcode = 9}.bytes());
     EXPECT_EQ(session.take_frames().at(0).opcode, Opcode::pong);
-    session.close(CloseCode::going_away);
+    walker_done(session, "reply");
+    hub_.flush();
+    const auto frames = session.take_frames();
+    ASSERT_EQ(frames.size(), 2U);
+    EXPECT_EQ(frames.at(0).payload, "reply");
+    EXPECT_EQ(frames.at(1).payload, close_payload(CloseCode::going_away));
+    EXPECT_FALSE(session.busy());
+}
+
+TEST_F(SessionTest, SaysGoodbyeAtOnceWhenItDrainsAndNoWalkerRuns) {
+    auto& session = open();
+    session.drain();
     hub_.flush();
     EXPECT_EQ(close_code(session), 1001U);
 }

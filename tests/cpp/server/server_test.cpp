@@ -193,6 +193,50 @@ TEST_F(ServerTest, NoticesAResetWhileItReadsNoMore) {
     for (int i = 0; i < 4; ++i) server_->services().walker_lane.take()->finish({"[]"});
 }
 
+TEST_F(ServerTest, NoticesAnEndWhileItReadsNoMore) {
+    Config config = small_config();
+    config.held_events = 4;
+    start(std::move(config));
+    WsClient client(server_->port());
+    client.receive();
+    for (int i = 0; i < 6; ++i) client.send(json{{"type", "walker"}, {"walker", "open"}});
+    auto job = server_->services().walker_lane.take();
+    ASSERT_TRUE(job);
+    // What was sent last lies before the end, and is not read.
+    client.socket().shutdown(boost::asio::socket_base::shutdown_send);
+    EXPECT_TRUE(eventually([this] { return stat("clients") == 0; }));
+    job->finish({"[]"});
+    for (int i = 0; i < 4; ++i) server_->services().walker_lane.take()->finish({"[]"});
+}
+
+TEST_F(ServerTest, SaysGoodbyeToWhoWaitsForNoWalkerWhileItDrains) {
+    start();
+    WsClient busy(server_->port());
+    busy.receive();
+    auto job = job_of(busy);
+    std::vector<std::unique_ptr<WsClient>> idle;
+    for (int i = 0; i < 600; ++i) {
+        idle.push_back(std::make_unique<WsClient>(server_->port()));
+        idle.back()->receive();
+    }
+    server_->drain();
+    for (auto& client : idle) EXPECT_EQ(client->wait_for_close(), CloseCode::going_away);
+    EXPECT_EQ(stat("sessions"), 1U);
+    job.finish({"[7]"});
+    EXPECT_EQ(busy.receive()["reports"], json::parse("[7]"));
+    EXPECT_EQ(busy.wait_for_close(), CloseCode::going_away);
+}
+
+TEST_F(ServerTest, SaysGoodbyeInTimeToWhoseWalkerRunsOn) {
+    start();
+    WsClient client(server_->port());
+    client.receive();
+    auto job = job_of(client);
+    server_->drain();
+    EXPECT_EQ(client.wait_for_close(), CloseCode::going_away);
+    job.finish({"[]"});
+}
+
 TEST_F(ServerTest, ClosesAClientThatAnswersNoPings) {
     Config config = small_config();
     config.ping_interval = 0.05;
