@@ -21,8 +21,8 @@ struct Config {
     unsigned backlog = 4096;       // connections the kernel holds until they are accepted
     unsigned max_connections = 0;  // 0: as the descriptor limit allows, less a reserve of 64
     unsigned max_connections_per_address = 0;  // 0: no limit
-    std::string tls_cert;  // PEM file of a certificate and its issuers'; empty: no TLS
-    std::string tls_key;   // PEM file of its key; empty: in the same file
+    std::string tls_cert;         // PEM file of a certificate and its issuers'; empty: no TLS
+    std::string tls_key;          // PEM file of its key; empty: in the same file
     unsigned max_handshakes = 0;  // that have not said what they want; 0: no limit
 
     std::size_t max_message_bytes = std::size_t{1} << 20;  // one message, all fragments

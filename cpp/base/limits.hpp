@@ -83,7 +83,7 @@ class Limits {
     // `who` it held back, and as what the line names that: client_id, client (an address) or
     // walker. No token or password.
     void reached(Limit limit, std::string_view field, std::string_view who);
-    std::uint64_t count(Limit limit) const noexcept { 
+    std::uint64_t count(Limit limit) const noexcept {
         return watches_[static_cast<std::size_t>(limit)].count.value();
     }
 

@@ -30,8 +30,8 @@ std::variant<std::shared_ptr<Ticket>, Limit> Admission::admit(
     ++connections_;
     ++handshakes_;
     // Without a limit by address there is no need to remember it.
-    return std::make_shared<Ticket>(
-        shared_from_this(), most_.for_address == 0 ? std::string() : address, shard_count);
+    return std::make_shared<Ticket>(shared_from_this(),
+                                    most_.for_address == 0 ? std::string() : address, shard_count);
 }
 
 bool Admission::enter_address(const std::string& address) {

@@ -26,7 +26,7 @@ using Error = boost::system::error_code;
 constexpr int batch = 64;  // connections a turn, so that others get theirs
 constexpr std::chrono::milliseconds first_retry{50};
 constexpr std::chrono::milliseconds longest_retry{1000};
-constexpr unsigned max_refusals = 32;           // at a time; half of the descriptors' reserve
+constexpr unsigned max_refusals = 32;  // at a time; half of the descriptors' reserve
 
 // A socket on its way from one thread to another.
 class Descriptor {
@@ -119,8 +119,8 @@ void Listener::adopt(int descriptor) {
         return ::getsockopt(descriptor, SOL_SOCKET, name, &value, &size) == 0;
     };
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): what getsockname() asks for
-    const bool named = ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address),
-                                     &length) == 0;
+    const bool named =
+        ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &length) == 0;
     const bool internet = address.ss_family == AF_INET || address.ss_family == AF_INET6;
     if (!named || !internet || !option(SO_TYPE, type) || type != SOCK_STREAM ||
         !option(SO_ACCEPTCONN, listens) || listens == 0) {
@@ -178,8 +178,7 @@ void Listener::accept_some() {
 
 void Listener::pause(int error) {
     retry_after_ = std::clamp(2 * retry_after_, first_retry, longest_retry);
-    services_.limits.reached(Limit::descriptors, "reason",
-                             std::generic_category().message(error));
+    services_.limits.reached(Limit::descriptors, "reason", std::generic_category().message(error));
     retry_.expires_after(retry_after_);
     retry_.async_wait([this](const Error& cancelled) {
         if (!cancelled) accept_some();

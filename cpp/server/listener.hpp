@@ -22,8 +22,8 @@ class Listener {
   public:
     Listener(Services& services, std::vector<std::unique_ptr<Shard>>& shards);
 
-    // Binds and listens, before the shards run, or takes the socket of `listen_fd`. The host is an address (IPv6 with or without
-    // brackets) or a name that has one. Throws ListenError.
+    // Binds and listens, before the shards run, or takes the socket of `listen_fd`. The host is an
+    // address (IPv6 with or without brackets) or a name that has one. Throws ListenError.
     void open();
     // After open().
     std::uint16_t port() const noexcept { return port_; }

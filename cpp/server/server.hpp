@@ -61,8 +61,8 @@ class Server {
     // goodbye (1001) to each WebSocket that waits for no walker, to the others when theirs has
     // ended, and to whom is left after `longest_goodbye`.
     void drain();
-    // drain(), then flushes and closes everyone who is left for up to `grace`, cuts the rest and joins
-    // the threads. Idempotent.
+    // drain(), then flushes and closes everyone who is left for up to `grace`, cuts the rest and
+    // joins the threads. Idempotent.
     void stop(std::chrono::nanoseconds grace);
 
     Services& services() noexcept { return services_; }

@@ -44,7 +44,7 @@ struct Upgrade {
     std::string leftover;       // bytes that came behind the request in the same segment
     std::string channel_id;     // empty: a random one
     Identity identity;
-    int deflate_window = 0;     // in bits; 0: messages are not compressed
+    int deflate_window = 0;  // in bits; 0: messages are not compressed
     std::shared_ptr<Ticket> ticket;
 };
 

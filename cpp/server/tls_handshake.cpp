@@ -17,7 +17,7 @@ using Error = boost::system::error_code;
 constexpr char handshake_record = 22;
 
 void serve_http(Shard& shard, Stream stream, const std::optional<Refusal>& refusal,
-                std::shared_ptr<void> ticket, std::chrono::steady_clock::time_point deadline) {
+                std::shared_ptr<Ticket> ticket, std::chrono::steady_clock::time_point deadline) {
     const auto session = std::make_shared<HttpSession>(shard, std::move(stream), std::move(ticket));
     if (refusal) {
         session->refuse(*refusal);
@@ -33,7 +33,7 @@ std::chrono::steady_clock::time_point deadline_of(const Shard& shard) {
 }  // namespace
 
 TlsHandshake::TlsHandshake(Shard& shard, Socket socket, std::shared_ptr<const TlsContext> context,
-                           std::optional<Refusal> refusal, std::shared_ptr<void> ticket)
+                           std::optional<Refusal> refusal, std::shared_ptr<Ticket> ticket)
     : shard_(shard),
       socket_(std::move(socket)),
       timer_(shard.io()),
@@ -52,6 +52,10 @@ void TlsHandshake::start() {
     timer_.expires_at(deadline_);
     timer_.async_wait([self = shared_from_this()](const Error& error) {
         if (error || self->closed_) return;
+        Error ignored;
+        const auto client = self->socket_.remote_endpoint(ignored);
+        self->shard_.limits().reached(Limit::handshake_timeout, "client",
+                                      address_text(client.address()));
         if (self->tls_) {
             self->fail("it took too long");
         } else {
@@ -136,7 +140,7 @@ void TlsHandshake::close() {
 }
 
 void begin_connection(Shard& shard, boost::asio::ip::tcp::socket socket,
-                      const std::optional<Refusal>& refusal, std::shared_ptr<void> ticket) {
+                      const std::optional<Refusal>& refusal, std::shared_ptr<Ticket> ticket) {
     const auto& credentials = shard.services().tls;
     if (credentials) {
         std::make_shared<TlsHandshake>(shard, std::move(socket), credentials->current(), refusal,

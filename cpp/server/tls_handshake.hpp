@@ -21,7 +21,7 @@ class TlsHandshake final : public Connection, public std::enable_shared_from_thi
     // What is made of a connection that `refusal` is meant for: the handshake, then the refusal.
     TlsHandshake(Shard& shard, boost::asio::ip::tcp::socket socket,
                  std::shared_ptr<const TlsContext> context, std::optional<Refusal> refusal,
-                 std::shared_ptr<void> ticket);
+                 std::shared_ptr<Ticket> ticket);
     ~TlsHandshake() override;
     TlsHandshake(const TlsHandshake&) = delete;
     TlsHandshake& operator=(const TlsHandshake&) = delete;
@@ -50,13 +50,13 @@ class TlsHandshake final : public Connection, public std::enable_shared_from_thi
     const std::chrono::steady_clock::time_point deadline_;
     std::shared_ptr<const TlsContext> context_;
     std::optional<Refusal> refusal_;
-    std::shared_ptr<void> ticket_;
+    std::shared_ptr<Ticket> ticket_;
     std::unique_ptr<TlsStream> tls_;  // from the first byte on
     bool closed_ = false;
 };
 
 // Begins the life of an accepted connection: under TLS where the server has a certificate.
 void begin_connection(Shard& shard, boost::asio::ip::tcp::socket socket,
-                      const std::optional<Refusal>& refusal, std::shared_ptr<void> ticket);
+                      const std::optional<Refusal>& refusal, std::shared_ptr<Ticket> ticket);
 
 }  // namespace jac::cloud

@@ -191,7 +191,7 @@ class Dispatcher:
                     self._changed.wait(_COMMIT_SECONDS)
 
     def _end(self, run: _Run) -> None:
-        logger.warning("walker timed out", extra={"walker": run.event.walker})
+        self._overdue.timed_out(run.event.walker)
         run.event.fail("timeout", str(WalkerTimeout()))
         self._overdue.end(run.event.walker, run.deadline, lambda: self._replace(run))
 

@@ -15,11 +15,12 @@ _SWEEP_MIN = 1024
 
 
 class TooManyFailures(Exception):
-    """The next attempt is allowed in `retry_after` whole seconds."""
+    """The next attempt is allowed in `retry_after` whole seconds; `setting` is the limit's name."""
 
-    def __init__(self, retry_after: int) -> None:
+    def __init__(self, retry_after: int, setting: str) -> None:
         super().__init__(f"retry in {retry_after} s")
         self.retry_after = retry_after
+        self.setting = setting
 
 
 @dataclass
@@ -43,8 +44,11 @@ class FailureLimit:
     more waits for them: otherwise a thousand at once would all be let in.
     """
 
-    def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, limit: int, setting: str = "", clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._limit = limit
+        self._setting = setting
         self._clock = clock
         self._windows: dict[str, _Window] = {}
         self._sweep_at = _SWEEP_MIN
@@ -77,7 +81,7 @@ class FailureLimit:
             self._expire(window)
             if len(window.failures) >= self._limit:
                 wait = window.failures[0] + WINDOW_SECONDS - self._clock()
-                raise TooManyFailures(max(1, math.ceil(wait)))
+                raise TooManyFailures(max(1, math.ceil(wait)), self._setting)
             if len(window.failures) + window.running < self._limit:
                 window.running += 1
                 return window

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from jac_cloud._native import Counter
 from jac_cloud.deadline import Deadline
+from jac_cloud.walker_slots import Reached
 
 _LOGGER = logging.getLogger(f"{__package__}.walker")
 
@@ -37,7 +38,8 @@ class Overdue:
     One thread looks after them all, from the first on.
     """
 
-    def __init__(self, max_stuck: int) -> None:
+    def __init__(self, max_stuck: int, reached: Reached = lambda *_: None) -> None:
+        self._reached = reached
         self._max_stuck = max_stuck
         self._changed = threading.Condition()
         self._late: list[_Late] = []
@@ -51,6 +53,11 @@ class Overdue:
     def stuck(self) -> int:
         """How many are stuck, now."""
         return sum(late.stuck for late in [*self._late])
+
+    def timed_out(self, walker: str) -> None:
+        """Counts and logs that a walker was answered `timeout`."""
+        self._reached("walker_timeout", "walker", walker)
+        _LOGGER.warning("walker timed out", extra={"walker": walker})
 
     def end(self, walker: str, deadline: Deadline, replace: Callable[[], bool]) -> None:
         """Ends a run whose deadline has expired, as soon as that can be.

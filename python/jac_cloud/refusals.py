@@ -16,6 +16,7 @@ from jac_cloud import errors
 from jac_cloud.asgi import ClientDisconnected
 from jac_cloud.auth import InvalidToken
 from jac_cloud.database import UNREACHABLE
+from jac_cloud.walker_slots import Reached
 
 _LOGGER = logging.getLogger(f"{__package__}.rest")
 # Of the users' database, and of the graph's.
@@ -27,7 +28,7 @@ _ROUTING_CODES = {404: "not_found", 405: "method_not_allowed"}
 
 class Refusal(Exception):
     """Ends a request with this status and code. `error` is a sentence, or a list of
-    {"type", "loc", "msg"} where several things are wrong.
+    {"type", "loc", "msg"} where several things are wrong; `limit` the setting it was beyond.
     """
 
     def __init__(
@@ -37,8 +38,10 @@ class Refusal(Exception):
         error: str | Sequence[Mapping[str, object]],
         headers: Mapping[str, str] | None = None,
         ref: str | None = None,
+        limit: str | None = None,
     ) -> None:
         super().__init__(code)
+        self.limit = limit
         self.status = status
         self.headers = headers
         self.body: dict[str, Any] = {"error": error, "code": code}
@@ -55,26 +58,28 @@ def unauthenticated(sentence: str) -> Refusal:
     return Refusal(401, "unauthenticated", sentence, _ASK_FOR_TOKEN)
 
 
-def invalid_json(sentence: str = "The body is not valid JSON") -> Refusal:
+def invalid_json(sentence: str = "The body is not valid JSON", limit: str | None = None) -> Refusal:
     """400 for a body that cannot be read at all."""
-    return Refusal(400, "invalid_json", sentence)
+    return Refusal(400, "invalid_json", sentence, limit=limit)
 
 
 def too_large() -> Refusal:
     """413, in the words of the native server, which sees to most of it."""
-    return Refusal(413, "body_too_large", "The body is too large!")
+    return Refusal(413, "body_too_large", "The body is too large!", limit="max_upload_bytes")
 
 
-def install(app: FastAPI, *, debug: bool) -> None:
+def install(app: FastAPI, *, debug: bool, reached: Reached = lambda *_: None) -> None:
     """Makes the app answer every refusal, error of a walker and exception in this one form.
 
-    `debug` adds what a failed walker raised.
+    `debug` adds what a failed walker raised; `reached` is told of limits that held somebody back.
     """
 
     def refuse(request: Request, error: Exception) -> JSONResponse:
         refusal = _refusal_of(error, debug)
         # So that the request's line in the log leads to the failure's.
         request.state.ref = refusal.body.get("ref")
+        if refusal.limit is not None:
+            reached(refusal.limit, "client", request.client.host if request.client else "")
         return refusal.response()
 
     for kind in (Refusal, InvalidToken, errors.WalkerError, HTTPException, *_GONE):

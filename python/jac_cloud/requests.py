@@ -65,7 +65,8 @@ def check_depth(body: bytes, levels: int) -> None:
         return
     steps = _TEXT.sub(b"", body).translate(_STEPS, _NOT_BRACKETS)
     if max(accumulate(step - 1 for step in steps), default=0) > levels:
-        raise invalid_json(f"The body is nested deeper than {levels} levels")
+        sentence = f"The body is nested deeper than {levels} levels"
+        raise invalid_json(sentence, limit="max_json_depth")
 
 
 def caller(request: Request, identities: Identities) -> Caller:

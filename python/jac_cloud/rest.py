@@ -30,6 +30,7 @@ from jac_cloud.threads import DaemonPool
 from jac_cloud.user_routes import user_routes
 from jac_cloud.users import Users
 from jac_cloud.walker_routes import walker_routes
+from jac_cloud.walker_slots import Reached
 from jac_cloud.walker_spec import WalkerSpec
 
 
@@ -48,6 +49,7 @@ class Operating:
     requests: RequestMeters
     metrics: Metrics
     readiness: Readiness
+    limit_reached: Reached
 
 
 def create_app(
@@ -74,7 +76,7 @@ def create_app(
         redirect_slashes=False,
     )
     install_openapi(app)
-    refusals.install(app, debug=settings.debug)
+    refusals.install(app, debug=settings.debug, reached=operating.limit_reached)
     # Each layer lies around those before it.
     cors.install(app, settings)
     app.add_middleware(RequestLog, meters=operating.requests, log=settings.request_log != "off")

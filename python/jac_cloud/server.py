@@ -203,7 +203,7 @@ class _Parts:
             DaemonPool(workers, "jac-cloud-rest"),
             DaemonPool(settings.hash_threads or _cores(), "jac-cloud-hash"),
         )
-        self.overdue = Overdue(settings.max_stuck_walkers)
+        self.overdue = Overdue(settings.max_stuck_walkers, self._limit_reached)
         self.logs = NativeLogs(self.native)
         self.checker = TokenChecker(self.native, identities)
         self.revoker = RevocationWatcher(self.native, self.users.revocations)
@@ -264,6 +264,7 @@ class _Parts:
             requests,
             Metrics(self.native, self.interpreter.meters, self.overdue, requests, queues),
             self.readiness,
+            self._limit_reached,
         )
 
     def _limit_reached(self, setting: str, field: str, who: str) -> None:

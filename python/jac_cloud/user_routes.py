@@ -175,8 +175,12 @@ class _Failures:
     """The limits of wrong passwords, by account and by address."""
 
     def __init__(self, settings: Settings) -> None:
-        self._accounts = FailureLimit(settings.login_failures_per_account)
-        self._addresses = FailureLimit(settings.login_failures_per_address)
+        self._accounts = FailureLimit(
+            settings.login_failures_per_account, "login_failures_per_account"
+        )
+        self._addresses = FailureLimit(
+            settings.login_failures_per_address, "login_failures_per_address"
+        )
 
     @asynccontextmanager
     async def attempt(self, request: Request, email: str) -> AsyncIterator[Attempt]:
@@ -195,6 +199,7 @@ class _Failures:
                 "rate_limited",
                 "Too many failed logins, try again later",
                 {"Retry-After": str(error.retry_after)},
+                limit=error.setting,
             ) from None
 
 

@@ -96,7 +96,7 @@ class WalkerRequests:
             await asyncio.wait([result], timeout=limit)
             if not result.done() and call.deadline.expire():
                 self._end(call, running)
-                _LOGGER.warning("walker timed out", extra={"walker": call.spec.name})
+                self._overdue.timed_out(call.spec.name)
                 raise WalkerTimeout
         # Done, or too late to be stopped: its commit is under way.
         return await result

@@ -168,8 +168,9 @@ void echo() {
     config.message_rate = 0;
     LogSink log;
     world.broker.attach(std::make_shared<DirectPort>(world.hub));
+    Limits limits(log);
     SessionContext context{config,
-                           log,
+                           limits,
                            world.broker,
                            world.hub,
                            nullptr,

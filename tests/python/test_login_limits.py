@@ -29,7 +29,7 @@ async def attempt(limit: FailureLimit, key: str, failed: bool) -> None:
 async def test_after_so_many_failures_the_next_attempt_is_refused_until_the_oldest_is_a_minute_ago(
     clock: Clock,
 ) -> None:
-    limit = FailureLimit(3, clock)
+    limit = FailureLimit(3, clock=clock)
     for _ in range(3):
         await attempt(limit, "ada", failed=True)
         clock.now += 10
@@ -43,14 +43,14 @@ async def test_after_so_many_failures_the_next_attempt_is_refused_until_the_olde
 
 
 async def test_successes_do_not_count(clock: Clock) -> None:
-    limit = FailureLimit(3, clock)
+    limit = FailureLimit(3, clock=clock)
     for _ in range(100):
         await attempt(limit, "ada", failed=False)
     await attempt(limit, "ada", failed=True)
 
 
 async def test_keys_do_not_count_for_each_other(clock: Clock) -> None:
-    limit = FailureLimit(1, clock)
+    limit = FailureLimit(1, clock=clock)
     await attempt(limit, "ada", failed=True)
     await attempt(limit, "bob", failed=True)
     with pytest.raises(TooManyFailures):
@@ -58,7 +58,7 @@ async def test_keys_do_not_count_for_each_other(clock: Clock) -> None:
 
 
 async def test_an_attempt_that_raises_does_not_count(clock: Clock) -> None:
-    limit = FailureLimit(1, clock)
+    limit = FailureLimit(1, clock=clock)
     with pytest.raises(OSError, match="database"):
         async with limit.attempt("ada"):
             raise OSError("database")
@@ -69,7 +69,7 @@ async def test_an_attempt_that_raises_does_not_count(clock: Clock) -> None:
 async def test_attempts_at_once_wait_for_each_other_beyond_the_limit(
     clock: Clock, outcome: bool
 ) -> None:
-    limit = FailureLimit(3, clock)
+    limit = FailureLimit(3, clock=clock)
     go = asyncio.Event()
     running = most = 0
 
@@ -91,14 +91,14 @@ async def test_attempts_at_once_wait_for_each_other_beyond_the_limit(
 
 
 async def test_zero_is_no_limit(clock: Clock) -> None:
-    limit = FailureLimit(0, clock)
+    limit = FailureLimit(0, clock=clock)
     for _ in range(100):
         await attempt(limit, "ada", failed=True)
     assert len(limit) == 0
 
 
 async def test_keys_are_forgotten_once_their_failures_are_old(clock: Clock) -> None:
-    limit = FailureLimit(3, clock)
+    limit = FailureLimit(3, clock=clock)
     for number in range(10_000):
         await attempt(limit, str(number), failed=True)
         clock.now += 0.1

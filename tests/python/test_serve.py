@@ -80,10 +80,6 @@ async def test_a_signal_closes_connections_with_1001_and_ends_it_with_0_when_the
     assert await asyncio.to_thread(server.process.wait, scaled(10)) == 0
 
 
-def test_the_drain_timeout_is_over_within_the_five_seconds_that_a_stop_may_take() -> None:
-    assert Settings.model_fields["drain_timeout"].default < 5
-
-
 async def test_a_walker_that_never_ends_holds_up_the_end_for_the_drain_timeout_only(
     serve: Serve,
 ) -> None:

@@ -22,7 +22,8 @@ TEST(Limits, AreCountedEachTimeAndToldOnceInAWhile) {
     const auto records = log.take();
     ASSERT_TRUE(records);
     ASSERT_EQ(records->size(), 2U);
-    const decltype(LogRecord::fields) first{{"setting", "message_rate"}, {"times", "1"}, {"client_id", "one"}};
+    const decltype(LogRecord::fields) first{
+        {"setting", "message_rate"}, {"times", "1"}, {"client_id", "one"}};
     EXPECT_EQ(records->front().event, "limit_reached");
     EXPECT_EQ(records->front().fields, first);
 }

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "base/error.hpp"
-#include "server/admission.hpp"
 #include "http_support.hpp"
+#include "server/admission.hpp"
 
 namespace jac::cloud {
 namespace {
