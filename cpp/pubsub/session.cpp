@@ -199,7 +199,7 @@ void Session::resume() {
         if (held_->empty()) held_.reset();
         act(next.message, next.known_utf8);
     }
-    if (draining_) return close(CloseCode::going_away);
+    if (draining_) close(CloseCode::going_away);
     const bool room = !held_ || (held_->size() * 2 <= context_.config.held_events &&
                                  held_bytes_ * 2 <= context_.config.max_message_bytes);
     if (paused_ && room) {

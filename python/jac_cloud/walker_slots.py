@@ -46,7 +46,3 @@ class WalkerSlots:
                     self._running[root_hex] = running
                 else:
                     del self._running[root_hex]
-
-    def __len__(self) -> int:
-        """How many users have a walker that runs."""
-        return len(self._running)

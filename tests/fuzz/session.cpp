@@ -143,12 +143,13 @@ class World {
 
     Config config_;
     LogSink log_;
+    Limits limits_{log_};
     LocalBroker broker_;
     std::shared_ptr<Port> port_ = std::make_shared<Port>();
     Hub hub_{0, broker_.directory()};
     SessionContext context_{
         config_,
-        log_,
+        limits_,
         broker_,
         hub_,
         port_,

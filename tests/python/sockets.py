@@ -1,7 +1,9 @@
-"""WebSockets in bulk and byte for byte, where a client library would cost too much or do too well."""
+"""WebSockets byte for byte, where a client library would cost too much or behave too well."""
 
+import contextlib
 import os
 import socket
+from pathlib import Path
 from typing import Self
 
 from support import scaled
@@ -90,18 +92,16 @@ def frame(payload: bytes, opcode: int = TEXT, *, final: bool = True) -> bytes:
 
 def served_by(port: int, process: int | None = None) -> set[str]:
     """The sockets of this process (or another) whose local port it is, as /proc names them."""
-    folder = f"/proc/{process or os.getpid()}"
+    folder = Path("/proc") / str(process or os.getpid())
     ours = set()
     for table in ("tcp", "tcp6"):
-        with open(f"{folder}/net/{table}", encoding="ascii") as lines:
-            for line in [*lines][1:]:
-                columns = line.split()
-                if int(columns[1].rpartition(":")[2], 16) == port:
-                    ours.add(f"socket:[{columns[9]}]")
+        for line in (folder / "net" / table).read_text(encoding="ascii").splitlines()[1:]:
+            columns = line.split()
+            if int(columns[1].rpartition(":")[2], 16) == port:
+                ours.add(f"socket:[{columns[9]}]")
     held = set()
-    for descriptor in os.listdir(f"{folder}/fd"):
-        try:
-            held.add(os.readlink(f"{folder}/fd/{descriptor}"))
-        except FileNotFoundError:
-            continue  # closed since it was listed
+    for descriptor in (folder / "fd").iterdir():
+        # It may be closed since it was listed.
+        with contextlib.suppress(FileNotFoundError):
+            held.add(str(descriptor.readlink()))
     return ours & held

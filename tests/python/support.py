@@ -271,7 +271,7 @@ def _handing_over(listener: socket.socket | None) -> list[str]:
     if listener is None:
         return []
     hand_over = f'exec 3<&{listener.fileno()}; LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"'
-    return ["sh", "-c", hand_over, "sh"]
+    return ["bash", "-c", hand_over, "bash"]
 
 
 def without_sanitizer(environment: Mapping[str, str]) -> dict[str, str]:

@@ -5,7 +5,6 @@ import os
 import shutil
 import struct
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -84,8 +83,8 @@ class Clock:
 
 
 @pytest.fixture
-def clock(tmp_path: Path) -> Iterator[Clock]:
-    yield Clock(tmp_path)
+def clock(tmp_path: Path) -> Clock:
+    return Clock(tmp_path)
 
 
 def status_with(server: ServerProcess, token: str) -> int:

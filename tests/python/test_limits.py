@@ -3,7 +3,9 @@
 import contextlib
 import json
 import socket
+import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -29,7 +31,7 @@ SMALL: dict[str, Any] = {
     "outbox_bytes": 4096,
     "ping_interval": 0.2,
     "pong_timeout": 0.2,
-    "workers": 1,
+    "workers": 2,
     "walkers_per_user": 1,
     "walker_timeout": 1,
     "login_failures_per_account": 1,
@@ -80,21 +82,17 @@ def fail_to_log_in(server: ServerProcess, *emails: str) -> None:
 
 def run_two(server: ServerProcess) -> None:
     token = server.register("two@example.com")
-    with RawSocket(server.port) as first:
-        change = json.dumps({"type": "change_user", "token": token})
-        first.send(change.encode())
-        first.send(HOLD)
-        assert eventually(lambda: post(server, "/walker/greet", token) == 429, "429")
+    first = threading.Thread(target=post, args=(server, "/walker/hold", token))
+    first.start()
+    eventually(lambda: post(server, "/walker/greet", token) == 429, "429")
+    first.join()
 
 
-def overflow(server: ServerProcess) -> None:
-    with RawSocket(server.port, "?channel_id=full") as client:
-        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        data = json.dumps({"fill": "x" * 1500})
-        event = '{"type":"channel","channel_ids":["full"],"data":%s}' % data
-        with RawSocket(server.port) as other, contextlib.suppress(OSError):
-            while not reached(server, "outbox_bytes"):
-                other.send(event.encode())
+def hold_three(server: ServerProcess) -> None:
+    with contextlib.ExitStack() as live:
+        for _ in range(3):
+            live.enter_context(RawSocket(server.port)).send(HOLD)
+        eventually(lambda: reached(server, "workers"), "workers")
 
 
 def reached(server: ServerProcess, setting: str) -> float:
@@ -117,7 +115,7 @@ REACH: dict[str, Callable[[ServerProcess], object]] = {
     "message_timeout": lambda server: say(server, b"begun", final=False),
     "held_events": lambda server: say(server, *[HOLD] * 4),
     "pong_timeout": say,
-    "workers": lambda server: [say(server, HOLD) for _ in range(3)],
+    "workers": hold_three,
     "walker_timeout": lambda server: post(server, "/walker/hold"),
     "walkers_per_user": run_two,
     "login_failures_per_account": lambda server: fail_to_log_in(server, *["a@example.com"] * 2),
@@ -163,7 +161,7 @@ def test_connections_and_handshakes_are_limited_by_their_settings(serve: Serve) 
                 refused(server, source)
         refused(server, "127.0.0.9")
     for setting in ("max_connections_per_address", "max_connections"):
-        eventually(lambda name=setting: log_line(server, name), setting)
+        eventually(partial(log_line, server, setting), setting)
     # What a client did by then is in the figures once it may connect again.
     eventually(lambda: readable(server), "room")
     assert reached(server, "max_connections") >= 1
@@ -184,10 +182,12 @@ def readable(server: ServerProcess) -> bool:
 def test_a_flood_is_bounded_by_counts_and_leaves_others_alone(serve: Serve) -> None:
     server = serve("operating", log_format="json", io_threads=1, **OPEN)
     empty = b"\x00\x80\0\0\0\0"
-    floods = [frame_of(PING), frame_of(10), b"\x81\x82\0\0\0\0{}", b"\x01\x80\0\0\0\0" + empty * 7]
+    message, begun = b"\x81\x82\0\0\0\0{}", b"\x01\x80\0\0\0\0"
+    floods = [(b"", frame_of(PING)), (b"", frame_of(10)), (b"", message), (begun, empty)]
     with RawSocket(server.port) as other:
-        for flood in floods:
+        for first, flood in floods:
             with RawSocket(server.port) as client:
+                client.socket.sendall(first)
                 with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                     for _ in range(40):
                         client.socket.sendall(flood * 500)

@@ -94,6 +94,7 @@ def test_a_running_server_is_replaced_without_one_refused_connect(
 
 
 def test_a_socket_that_does_not_listen_gives_one_line(serve: Serve) -> None:
-    with socket.socket() as idle, pytest.raises(AssertionError, match="not a TCP socket that"):
+    with socket.socket() as idle:
         idle.bind(("127.0.0.1", 0))
-        serve("processes", listener=idle)
+        with pytest.raises(AssertionError, match="not a TCP socket that"):
+            serve("processes", listener=idle)

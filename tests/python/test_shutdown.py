@@ -46,6 +46,8 @@ def test_a_thousand_clients_are_told_1001_while_walkers_run_to_their_end(
     # Its walker runs on, but it is told in time all the same.
     assert slow.close_code() == 1001
     assert server.process.poll() is None
+    for client in (quick, slow):
+        client.close()
     gates[1].touch()
     assert server.process.wait(scaled(20)) == 0
     assert Path(f"{gates[1]}.seen").exists()
