@@ -146,7 +146,7 @@ class ServerProcess:
         self._status: int | None = None
         self._secure = False
         self.process = subprocess.Popen(
-            bound([*_handing_over(listener), str(jac), "serve", app.name, *flags(chosen)]),
+            bound([*handing_over(listener), str(jac), "serve", app.name, *flags(chosen)]),
             cwd=app.parent,
             env={**(os.environ if env is None else env), **DIAGNOSTICS},
             stdin=subprocess.DEVNULL,
@@ -266,7 +266,7 @@ def memory_bound(bytes_: int) -> int:
     return bytes_ + (512 << 20 if "libasan" in os.environ.get("LD_PRELOAD", "") else 0)
 
 
-def _handing_over(listener: socket.socket | None) -> list[str]:
+def handing_over(listener: socket.socket | None) -> list[str]:
     """What starts a command as systemd does, with the socket as its descriptor 3."""
     if listener is None:
         return []

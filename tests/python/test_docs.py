@@ -24,7 +24,7 @@ from markdown_pages import Page, Snippet, page, pages
 from support import JAC, REPOSITORY, ServerProcess, bound, eventually, scaled, without_sanitizer
 
 ALL = pytest.mark.parametrize("document", pages(), ids=lambda document: document.name)
-LANGUAGES = {"jac", "js", "json", "mermaid", "python", "sh", "text", "toml"}
+LANGUAGES = {"ini", "jac", "js", "json", "mermaid", "python", "sh", "text", "toml"}
 IDS = [r"\d{10}:[0-9a-f]{32}", r"n::[0-9a-f]{24}", r"[0-9a-f]{32}"]
 ADDRESS = "localhost:8000"
 WS_GLOBAL = 'import WebSocket from "ws";\nglobalThis.WebSocket = WebSocket;\n'
