@@ -52,7 +52,8 @@ struct CertificateOptions {
 
 // Of P-256.
 inline Pair make_certificate(const CertificateOptions& options = {}) {
-    Pair made{{EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"), EVP_PKEY_free}, {X509_new(), X509_free}};
+    Pair made{{EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"), EVP_PKEY_free},
+              {X509_new(), X509_free}};
     X509* const certificate = made.certificate.get();
     X509_set_version(certificate, X509_VERSION_3);
     std::uint32_t serial = 0;
