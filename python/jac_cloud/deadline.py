@@ -46,6 +46,17 @@ class Deadline:
         if self._phase is _Phase.EXPIRED:
             raise WalkerTimeout
 
+    def tell(self) -> None:
+        """As `check`, from within the app's code: what that then does to end is left in peace, as
+        after an interruption.
+        """
+        with self._lock:
+            if self._phase is not _Phase.EXPIRED:
+                return
+            if threading.get_ident() == self._thread:
+                interruption.told(self._thread)
+        raise WalkerTimeout
+
     def begin_commit(self) -> None:
         """WalkerTimeout if the time limit came first."""
         with self._lock:

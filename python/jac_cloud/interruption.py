@@ -71,6 +71,11 @@ class _Aims:
                 if code not in self._watched and _is_own(code):
                     self._watch(code)
 
+    def told(self, thread: int) -> None:
+        with self._lock:
+            now = time.monotonic()
+            self._aims.setdefault(thread, _Aim(now)).again = now + _AGAIN_SECONDS
+
     def spare(self, thread: int) -> None:
         with self._lock:
             self._aims.pop(thread, None)
@@ -113,6 +118,11 @@ def aim(thread: int, waiting: Iterable[CodeType] = ()) -> None:
     sees to it that the thread does not go on to something else meanwhile. Any thread.
     """
     _aims.aim(thread, waiting)
+
+
+def told(thread: int) -> None:
+    """Something else is being raised in the thread, to the same end. To be called on it."""
+    _aims.told(thread)
 
 
 def spare(thread: int) -> None:

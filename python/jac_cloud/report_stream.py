@@ -45,7 +45,7 @@ class ReportStream:
         """Sends a report; waits for a slow reader. WalkerTimeout once nobody waits for it."""
         with self._changed:
             self._changed.wait_for(lambda: self._left or self._pending <= _PENDING_BYTES)
-        self._deadline.check()
+        self._deadline.tell()
         self._reported = True
         self._put("report", text)
 

@@ -5,6 +5,7 @@ import logging
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -33,7 +34,7 @@ from jac_cloud.setting_sources import load
 from jac_cloud.settings import Settings
 from jac_cloud.threads import DaemonPool
 from jac_cloud.token_checker import TokenChecker
-from jac_cloud.walker_slots import WalkerSlots
+from jac_cloud.walker_slots import Reached, WalkerSlots
 from jac_cloud.walker_spec import WalkerSpec
 
 _LOGGER = logging.getLogger(f"{__package__}.serve")
@@ -169,13 +170,14 @@ class _Parts:
     def _make(self, app: Path, settings: Settings, undo: ExitStack) -> None:
         data_dir = data_folder(app.parent, settings)
         undo.enter_context(data_lock.shared(data_dir))
+        reached = _weak(self._limit_reached)
         self.interpreter = Interpreter(
             data_dir,
             report_format=settings.report_format,
             max_attempts=settings.walker_attempts,
             debug=settings.debug,
             synchronous=settings.graph_synchronous,
-            slots=WalkerSlots(settings.walkers_per_user, self._limit_reached),
+            slots=WalkerSlots(settings.walkers_per_user, reached),
         )
         undo.callback(self.interpreter.close)
         loaded = self.interpreter.load(app)
@@ -203,7 +205,7 @@ class _Parts:
             DaemonPool(workers, "jac-cloud-rest"),
             DaemonPool(settings.hash_threads or _cores(), "jac-cloud-hash"),
         )
-        self.overdue = Overdue(settings.max_stuck_walkers, self._limit_reached)
+        self.overdue = Overdue(settings.max_stuck_walkers, reached)
         self.logs = NativeLogs(self.native)
         self.checker = TokenChecker(self.native, identities)
         self.revoker = RevocationWatcher(self.native, self.users.revocations)
@@ -264,7 +266,7 @@ class _Parts:
             requests,
             Metrics(self.native, self.interpreter.meters, self.overdue, requests, queues),
             self.readiness,
-            self._limit_reached,
+            _weak(self._limit_reached),
         )
 
     def _limit_reached(self, setting: str, field: str, who: str) -> None:
@@ -282,6 +284,17 @@ class _Parts:
                 _LOGGER.warning("left behind what still ran when the time to drain was over")
         self.checker.join(_JOIN_SECONDS)
         self.logs.join(_JOIN_SECONDS)
+
+
+def _weak(method: Reached) -> Reached:
+    # FastAPI remembers routes after their server; what they know must not keep that.
+    reference = weakref.WeakMethod(method)
+
+    def call(setting: str, field: str, who: str) -> None:
+        if (bound := reference()) is not None:
+            bound(setting, field, who)
+
+    return call
 
 
 def _cores() -> int:

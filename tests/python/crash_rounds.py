@@ -90,7 +90,7 @@ class CrashRounds:
 
     def start(self) -> ServerProcess:
         began = time.monotonic()
-        server = ServerProcess(self._app, {"drain_timeout": 1})
+        server = ServerProcess(self._app, {"drain_timeout": 1, "message_rate": 0})
         self.start_seconds.append(time.monotonic() - began)
         return server
 
@@ -131,7 +131,7 @@ class CrashRounds:
                     event = {"type": "walker", "walker": "add_pair", "context": {"pair": pair}}
                     socket.send(json.dumps({**event, "response": True}))
                     answer = json.loads(socket.recv())
-                    assert answer["status"] == 200, answer
+                    assert answer.get("status") == 200, answer
                     self.acknowledged.pairs.append(pair)
 
     def _check(self) -> None:
