@@ -8,8 +8,9 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <cstdlib>
+#include <charconv>
 #include <cstring>
+#include <string_view>
 
 #include "base/error.hpp"
 
@@ -40,7 +41,9 @@ void close_copies() {
     DIR* const open = ::opendir("/proc/self/fd");
     if (open == nullptr) return;
     while (const dirent* const entry = ::readdir(open)) {
-        const int descriptor = std::atoi(entry->d_name);
+        const std::string_view name(entry->d_name);
+        int descriptor = 0;  // stays so for "." and ".."
+        std::from_chars(name.begin(), name.end(), descriptor);
         if (descriptor > STDERR_FILENO && descriptor != ::dirfd(open) && is_served(descriptor)) {
             ::close(descriptor);
         }
