@@ -10,7 +10,7 @@ from sqlalchemy import make_url
 from jac_cloud import backup, data_lock
 from jac_cloud.backup import GRAPH, SECRET, USERS, BackupError
 from jac_cloud.data_folder import data_folder
-from jac_cloud.setting_sources import load
+from jac_cloud.setting_sources import folder_of, load
 
 _ELSEWHERE = (
     "the users are in a database of their own: back it up with its own tool (pg_dump for "
@@ -24,8 +24,7 @@ class Backups:
     def __init__(
         self, app: str, settings: Mapping[str, object], spell: Callable[[str], str]
     ) -> None:
-        path = Path(app).resolve()
-        self._folder = path if path.is_dir() else path.parent
+        self._folder = folder_of(app)
         self._settings = load(self._folder, settings, spell).settings
         self._data = self._folder / self._settings.data_dir
 

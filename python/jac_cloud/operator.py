@@ -5,7 +5,6 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Self
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,7 +16,7 @@ from jac_cloud.emails import normalized_email
 from jac_cloud.errors import CloudError
 from jac_cloud.passwords import PASSWORD_BYTES_MAX, checked_password
 from jac_cloud.runtime import Interpreter
-from jac_cloud.setting_sources import load
+from jac_cloud.setting_sources import folder_of, load
 from jac_cloud.user_rows import State, User
 
 
@@ -35,8 +34,7 @@ class Operator:
     def __init__(
         self, app: str, settings: Mapping[str, object], spell: Callable[[str], str]
     ) -> None:
-        path = Path(app).resolve()
-        self._folder = path if path.is_dir() else path.parent
+        self._folder = folder_of(app)
         self._settings = load(self._folder, settings, spell).settings
         self._closing = ExitStack()
 

@@ -36,6 +36,12 @@ class _Layer:
     spell: Callable[[str], str]
 
 
+def folder_of(app: str) -> Path:
+    """The folder of an app that is named by its file or by that folder."""
+    path = Path(app).resolve()
+    return path if path.is_dir() else path.parent
+
+
 def load(
     app_dir: Path,
     given: Mapping[str, object] | None = None,
