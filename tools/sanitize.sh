@@ -30,6 +30,6 @@ LD_PRELOAD="$(c++ -print-file-name=libasan.so) $(c++ -print-file-name=libstdc++.
     ASAN_OPTIONS="detect_leaks=1:exitcode=0:abort_on_error=0:log_path=$reports/report" \
     UBSAN_OPTIONS="print_stacktrace=1:log_path=$reports/report" \
     PYTHONPATH="$PWD/build/asan/python" \
-    .venv/bin/python -m pytest "$@" || status=1
+    .venv/bin/python -m pytest --numprocesses "$(nproc)" --dist loadfile "$@" || status=1
 .venv/bin/python tools/sanitizer_reports.py "$reports" || status=1
 exit $status
