@@ -59,10 +59,10 @@ Load::Load(const Options& options)
         connections_.push_back(std::move(connection));
     }
     stalled_subscribers_ = stalled;
-    if (options_.is_fanout()) {
+    for (int i = 0; options_.is_fanout() && i < options_.publishers; ++i) {
         connections_.push_back(std::make_unique<Connection>());
-        publisher_ = connections_.back().get();
-        publisher_->publisher = true;
+        publishers_.push_back(connections_.back().get());
+        publishers_.back()->publisher = true;
     }
 }
 
@@ -99,7 +99,7 @@ std::string Load::run() {
         for (std::uint64_t now = now_ns(); now < end; now = now_ns()) {
             if (options_.timeline && now >= second_end_ns_) note_second();
             std::uint64_t wait_ns = longest_wait_ns;
-            if (publisher_ != nullptr && publisher_->state == Connection::State::ready) {
+            if (options_.is_fanout()) {
                 publish_what_is_due(now);
             } else if (options_.is_request_test() && options_.rate > 0) {
                 request_what_is_due(now);
@@ -141,10 +141,13 @@ void Load::connect_all() {
 }
 
 void Load::publish_what_is_due(std::uint64_t now) {
+    const auto batch = static_cast<std::uint32_t>(options_.batch);
     const auto publish = [&](std::uint64_t stamped_ns) {
-        append_frame(publisher_->out,
-                     protocol_->publish({.sent_ns = stamped_ns, .sequence = published_++}));
-        ++outstanding_;
+        Connection& publisher = *publishers_[next_publisher_++ % publishers_.size()];
+        append_frame(publisher.out,
+                     protocol_->publish_batch({.sent_ns = stamped_ns, .sequence = published_}));
+        published_ += batch;
+        outstanding_ += batch;
     };
     if (options_.rate > 0) {
         // Stamped with the intended time, so that a late publisher hides no latency.
@@ -159,9 +162,11 @@ void Load::publish_what_is_due(std::uint64_t now) {
             std::fill(deliveries_.begin(), deliveries_.end(), 0);
             last_progress_ns_ = now;
         }
-        while (outstanding_ < static_cast<std::uint64_t>(options_.window)) publish(now);
+        while (outstanding_ + batch <= static_cast<std::uint64_t>(options_.window)) publish(now);
     }
-    if (!publisher_->waits_to_write) flush(*publisher_);
+    for (Connection* publisher : publishers_) {
+        if (!publisher->waits_to_write) flush(*publisher);
+    }
 }
 
 // Each is stamped with the time at which it was due, so that a slow answer before it hides nothing.
@@ -189,8 +194,12 @@ void Load::on_message(Connection& connection, std::string_view message, std::uin
         if (protocol_->setup(connection, message)) become_ready(connection);
         return;
     }
-    if (protocol_->is_control(connection, message) || !running_ || connection.publisher) return;
-    if (connection.subscriber) {
+    if (protocol_->is_control(connection, message) || !running_) return;
+    if (connection.publisher) {
+        if (!protocol_->refuses(message)) return;
+        ++wrong_;
+        complain("not published: " + std::string(message.substr(0, 160)));
+    } else if (connection.subscriber) {
         for_each_stamp(message, [&](std::string_view stamp) { on_delivery(stamp, now); });
     } else {
         on_answer(connection, message, now);
@@ -214,7 +223,11 @@ void Load::on_delivery(std::string_view text, std::uint64_t now) {
 }
 
 void Load::on_answer(Connection& connection, std::string_view message, std::uint64_t now) {
-    for (int i = protocol_->answers(message, wrong_); i > 0 && !connection.sent_ns.empty(); --i) {
+    on_answered(connection, protocol_->answers(message, wrong_), now);
+}
+
+void Load::on_answered(Connection& connection, int answers, std::uint64_t now) {
+    for (int i = answers; i > 0 && !connection.sent_ns.empty(); --i) {
         const std::uint64_t latency = now - connection.sent_ns.front();
         connection.sent_ns.pop_front();
         if (measuring_) {
@@ -227,7 +240,11 @@ void Load::on_answer(Connection& connection, std::string_view message, std::uint
 }
 
 void Load::send_request(Connection& connection, std::uint64_t now) {
-    protocol_->append(connection.out, protocol_->request(connection, now));
+    if (options_.test == Test::ping) {
+        append_frame(connection.out, "bench", Opcode::ping);
+    } else {
+        protocol_->append(connection.out, protocol_->request(connection, now));
+    }
     connection.sent_ns.push_back(now);
 }
 
@@ -276,7 +293,7 @@ std::string Load::report_load(const Mark& begin, const Mark& end) const {
     print(report, ",\"p50_us\":%.0f,\"p99_us\":%.0f,\"p999_us\":%.0f,\"max_us\":%.0f",
           latency_.quantile_us(.5), latency_.quantile_us(.99), latency_.quantile_us(.999),
           latency_.max_us());
-    print(report, ",\"bad\":%llu,\"dead\":%d,\"srv_cpu\":%.0f,\"lg_cpu\":%.0f",
+    print(report, ",\"bad\":%llu,\"dead\":%d,\"srv_cpu\":%.1f,\"lg_cpu\":%.0f",
           static_cast<unsigned long long>(wrong_), dead_,
           100 * (end.server_cpu_s - begin.server_cpu_s) / seconds,
           100 * (end.own_cpu_s - begin.own_cpu_s) / seconds);

@@ -54,6 +54,7 @@ class Load {
     void on_message(Connection& connection, std::string_view message, std::uint64_t now);
     void on_delivery(std::string_view stamp, std::uint64_t now);
     void on_answer(Connection& connection, std::string_view message, std::uint64_t now);
+    void on_answered(Connection& connection, int answers, std::uint64_t now);
     void complain(const std::string& what);
 
     const Options options_;
@@ -61,9 +62,11 @@ class Load {
     const ServerStats server_;
     int epoll_ = -1;
     std::vector<std::unique_ptr<Connection>> connections_;
-    Connection* publisher_ = nullptr;
+    std::vector<Connection*> publishers_;
+    std::size_t next_publisher_ = 0;
     std::vector<char> scratch_;  // what one recv() may bring
     int complaints_ = 0;
+    int opened_ = 0;
 
     int ready_ = 0;
     int dead_ = 0;

@@ -28,6 +28,17 @@ void set_option(int fd, int level, int name, const Value& value) {
     if (setsockopt(fd, level, name, &value, sizeof value) != 0) throw_errno("setsockopt");
 }
 
+// One of 127.0.0.1 and those after it: an address has some 28,000 ports to connect from.
+void bind_source(int fd, int index) {
+    set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+    sockaddr_in source{};
+    source.sin_family = AF_INET;
+    source.sin_addr.s_addr = htonl(INADDR_LOOPBACK + static_cast<in_addr_t>(index));
+    if (bind(fd, reinterpret_cast<const sockaddr*>(&source), sizeof source) != 0) {
+        throw_errno("bind");
+    }
+}
+
 }  // namespace
 
 void Load::open(Connection& connection) {
@@ -46,6 +57,7 @@ void Load::open(Connection& connection) {
         errno = EINVAL;
         throw_errno("--host must be an IPv4 address");
     }
+    if (options_.sources > 1) bind_source(connection.fd, opened_++ % options_.sources);
     if (connect(connection.fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0 &&
         errno != EINPROGRESS) {
         throw_errno("connect");
@@ -186,7 +198,9 @@ std::size_t Load::consume(Connection& connection, std::string_view bytes, std::u
             end(connection);
         } else if (frame.opcode == Opcode::ping) {
             append_frame(connection.out, frame.payload, Opcode::pong);
-        } else if (frame.opcode != Opcode::pong) {
+        } else if (frame.opcode == Opcode::pong) {
+            if (running_ && options_.test == Test::ping) on_answered(connection, 1, now);
+        } else {
             if (!frame.final) {
                 ++wrong_;
                 complain("fragmented message: not supported");

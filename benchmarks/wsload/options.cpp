@@ -19,6 +19,7 @@ std::vector<int> parse_pids(const std::string& text) {
 Test parse_test(const std::string& name) {
     static const std::map<std::string, Test> tests{{"echo", Test::echo},
                                                    {"walker", Test::walker},
+                                                   {"ping", Test::ping},
                                                    {"fanout", Test::fanout},
                                                    {"idle", Test::idle}};
     const auto found = tests.find(name);
@@ -46,11 +47,15 @@ Options parse_options(int argc, char** argv) {
         {"--test", text(options.test_name)},
         {"--channel", text(options.channel)},
         {"--walker", text(options.walker)},
+        {"--context", text(options.context)},
         {"--label", text(options.label)},
         {"--path", text(options.path)},
         {"--body", text(options.body)},
         {"--n", integer(options.connections)},
         {"--window", integer(options.window)},
+        {"--publishers", integer(options.publishers)},
+        {"--batch", integer(options.batch)},
+        {"--sources", integer(options.sources)},
         {"--depth", integer(options.depth)},
         {"--ramp", integer(options.ramp)},
         {"--payload", integer(options.payload_bytes)},
@@ -66,8 +71,8 @@ Options parse_options(int argc, char** argv) {
     };
     for (int i = 1; i < argc; ++i) {
         const std::string_view flag = argv[i];
-        if (flag == "--timeline") {
-            options.timeline = true;
+        if (flag == "--timeline" || flag == "--by-walker") {
+            (flag == "--timeline" ? options.timeline : options.published_by_walker) = true;
             continue;
         }
         const auto setter = setters.find(flag);
@@ -82,6 +87,10 @@ Options parse_options(int argc, char** argv) {
         }
     }
     options.test = parse_test(options.test_name);
+    if (options.batch > 1 && (!options.published_by_walker || options.rate > 0)) {
+        throw std::invalid_argument("--batch goes with --by-walker, without --rate");
+    }
+    if (options.batch > options.window) throw std::invalid_argument("--batch exceeds --window");
     return options;
 }
 

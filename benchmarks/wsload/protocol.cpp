@@ -34,7 +34,7 @@ class JacProtocol : public Protocol {
     std::string request(const Connection& connection, std::uint64_t now_ns) const override {
         if (options_.test == Test::walker) {
             return R"({"type":"walker","walker":")" + options_.walker +
-                   R"(","response":true,"context":{"val":7}})";
+                   R"(","response":true,"context":)" + options_.context + "}";
         }
         return R"({"type":"client","client_ids":[")" + connection.client_id + R"("],"data":)" +
                object({.sent_ns = now_ns}) + "}";
@@ -43,6 +43,21 @@ class JacProtocol : public Protocol {
     std::string publish(Stamp stamp) const override {
         return R"({"type":"channel","channel_ids":[")" + options_.channel + R"("],"data":)" +
                object(stamp) + "}";
+    }
+
+    std::string publish_batch(Stamp first) const override {
+        if (!options_.published_by_walker) return publish(first);
+        std::string event = R"({"type":"walker","walker":"publish","context":{"channel":")" +
+                            options_.channel + R"(","messages":[)";
+        for (int i = 0; i < options_.batch; ++i, ++first.sequence) {
+            if (i > 0) event += ',';
+            event += object(first);
+        }
+        return event + "]}}";
+    }
+
+    bool refuses(std::string_view message) const override {
+        return message.find("\"error\"") != std::string_view::npos;
     }
 
     int answers(std::string_view message, std::uint64_t& wrong) const override {

@@ -35,10 +35,14 @@ class Protocol {
     virtual bool opened(Connection&) { return true; }
     // A message before the connection is ready; true when it is ready now.
     virtual bool setup(Connection&, std::string_view) { return true; }
-    // One echo request or walker call.
+    // One echo request, walker call or the text of a ping.
     virtual std::string request(const Connection& connection, std::uint64_t now_ns) const = 0;
     // One message to all subscribers.
     virtual std::string publish(Stamp stamp) const = 0;
+    // As many as the options say at once, numbered from the first.
+    virtual std::string publish_batch(Stamp first) const { return publish(first); }
+    // Whether this message to a publisher says that something was not published.
+    virtual bool refuses(std::string_view) const { return false; }
     // True for a message that carries no data, such as a ping of the application's own.
     virtual bool is_control(Connection&, std::string_view) { return false; }
     // How many requests this message answers; raises wrong when it answers none, or badly.
