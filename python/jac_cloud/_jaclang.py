@@ -8,6 +8,7 @@ a checker could read, so its names are declared here once.
 from pathlib import Path
 from typing import Any
 
+import jaclang.runtimelib.planner as query_planner
 from jaclang.jac0core.archetype import (
     Access,
     AccessLevel,
@@ -69,6 +70,7 @@ __all__ = [
     "make_tables",
     "on_edge_destroyed",
     "plugin_manager",
+    "query_planner",
     "registered_class",
     "root_keyword",
     "stored_attributes",

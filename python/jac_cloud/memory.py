@@ -65,6 +65,10 @@ class UnitMemory(TieredMemory):  # type: ignore[misc]
         anchor = self.__mem__.get(key)
         return anchor if anchor is not None else self._load(key)
 
+    def held(self, key: UUID) -> Any:
+        """The anchor, if it has been read or made already."""
+        return self.__mem__.get(key)
+
     def batch_get(self, ids: list[UUID]) -> dict[UUID, Any]:
         wanted = {
             str(key): key for key in ids if key not in self.__mem__ and key not in self._deleted

@@ -128,21 +128,21 @@ def _anchor(data: dict[str, Any]) -> Any:
     anchor.persistent = data["persistent"]
     anchor.hash = _STORED
     if is_node:
-        anchor.edges = [stub(EdgeAnchor, key) for key in data["edges"]]
+        anchor.edges = [stub(EdgeAnchor, uuid(key)) for key in data["edges"]]
         anchor.version = data.get("version", 0)
         index = data.get("topology_index_data")
         anchor.topology_index_data = b64decode(index) if index else None
     else:
         anchor.is_undirected = data["is_undirected"]
-        anchor.source = stub(NodeAnchor, data["source"])
-        anchor.target = stub(NodeAnchor, data["target"])
+        anchor.source = stub(NodeAnchor, uuid(data["source"]))
+        anchor.target = stub(NodeAnchor, uuid(data["target"]))
     return anchor
 
 
-def stub(anchor_type: Any, key: str) -> Any:
+def stub(anchor_type: Any, key: UUID) -> Any:
     """An anchor of which only the id is known; the interpreter reads it when it is touched."""
     anchor = anchor_type.__new__(anchor_type)
-    anchor.id = uuid(key)
+    anchor.id = key
     return anchor
 
 

@@ -1,8 +1,8 @@
 """Runs walkers: a call is one unit of work, committed as a whole, run again if another was first.
 
 Nothing but this module and those it names (`attempt`, `access`, `answer`, `unit`, `memory`, `rows`,
-`store`, `commit`, `loading`, `discovery`, `reports`, `inputs`, `input_types`, `older_syntax`) knows
-the interpreter's inside.
+`store`, `commit`, `loading`, `discovery`, `reports`, `inputs`, `input_types`, `older_syntax`,
+`shortcuts`) knows the interpreter's inside.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
-from jac_cloud import _native, older_syntax, reports
+from jac_cloud import _native, older_syntax, reports, shortcuts
 from jac_cloud._jaclang import (
     JacRuntime,
     Root,
@@ -91,6 +91,7 @@ class Interpreter:
             self._ensure_root(root)
         older_syntax.install()
         self._closing.enter_context(enforced())
+        self._closing.enter_context(shortcuts.taken())
         plugin_manager.register(WhileServing, name="jac_cloud.serving")
         self._closing.callback(plugin_manager.unregister, name="jac_cloud.serving")
         self._closing.callback(JacRuntime.set_context, JacRuntime.exec_ctx)

@@ -17,6 +17,7 @@ from jac_cloud._jaclang import (
 from jac_cloud._native import parse_node_id
 from jac_cloud.errors import Forbidden
 from jac_cloud.memory import UnitMemory
+from jac_cloud.rows import stub
 from jac_cloud.store import GraphStore, Lease
 
 SYSTEM_ROOT = UUID(Constants.SUPER_ROOT_UUID)
@@ -54,8 +55,8 @@ class UnitContext(ExecutionContext):  # type: ignore[misc]
 
     @property
     def system_root(self) -> Any:
-        """Read when the interpreter asks for it, which a unit of a user's own nodes never does."""
-        return self.mem.get(SYSTEM_ROOT)
+        """Only its id, which is what is mostly asked for; the rest is read when it is touched."""
+        return self.mem.held(SYSTEM_ROOT) or stub(NodeAnchor, SYSTEM_ROOT)
 
     def run_pending_effects(self) -> None:
         """What `on_commit` has put off; a `commit()` in a walker is not yet the moment."""
