@@ -1,11 +1,14 @@
 """Ends code of the app's own that a thread runs past its time.
 
-`sys.monitoring` (PEP 669) raises `WalkerStopped` where a line or a function begins, and nowhere but
-in the app's files: no library, and nothing of this package, is ever left in the middle.
-An asynchronous exception (`PyThreadState_SetAsyncExc`) would hit wherever the thread is, a lock
-just taken included, or what the thread does next.
+`sys.monitoring` (PEP 669) raises `WalkerStopped` where a line or a function of the app begins. A
+loop that comes to none of them a while later, be it one without a line of its own or one of a
+library that the app has called, is left where it would go round once more: there nobody stands
+between taking a lock and guarding it. Nothing of this package or of the interpreter is ever left in
+the middle. An asynchronous exception (`PyThreadState_SetAsyncExc`) would hit wherever the thread
+is, a lock just taken included, or what the thread does next.
 """
 
+import dis
 import site
 import sys
 import sysconfig
@@ -13,6 +16,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import CodeType, FrameType
 
@@ -20,9 +24,8 @@ from types import CodeType, FrameType
 # from then on wherever it can be.
 _AGAIN_SECONDS = 1.0
 
-# For a loop that never comes to another line. Not for others: what is raised at a jump passes by
-# the handlers of its own function (seen with CPython 3.12 and 3.13).
-_JUMP_SECONDS = 0.25
+# So long a loop may run, on its processor, to come to a line of the app.
+_LOOP_SECONDS = 0.1
 
 _monitoring = sys.monitoring
 _POINTS = (
@@ -30,7 +33,9 @@ _POINTS = (
     _monitoring.events.PY_START,
     _monitoring.events.PY_RESUME,
 )
-_JUMP = _monitoring.events.JUMP
+# Not JUMP: what is raised there passes by the handlers of its own function (CPython 3.12, 3.13).
+_INSTRUCTION = _monitoring.events.INSTRUCTION
+_GO_ROUND = dis.opmap["JUMP_BACKWARD"]
 # Tools of others have fixed numbers: debugger 0, coverage 1, profiler 2, optimizer 5.
 _TOOLS = (4, 3)
 
@@ -43,7 +48,7 @@ class WalkerStopped(BaseException):
 class _Aim:
     """A thread that is to be stopped."""
 
-    since: float
+    loops_from: float  # on the thread's clock
     again: float | None = None
 
     def hit(self) -> None:
@@ -60,21 +65,23 @@ class _Aims:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._aims: dict[int, _Aim] = {}
-        self._watched: set[CodeType] = set()
+        self._watched: dict[CodeType, int] = {}
         self._tool: int | None = None
 
     def aim(self, thread: int, waiting: Iterable[CodeType]) -> None:
-        running = [frame.f_code for frame in _own_frames(thread)]
+        running = [frame.f_code for frame in _frames(thread)]
         with self._lock:
-            self._aims.setdefault(thread, _Aim(time.monotonic()))
+            aim = self._aim_at(thread)
+            loops = _INSTRUCTION if _ran(thread) >= aim.loops_from else 0
             for code in (*running, *waiting):
-                if code not in self._watched and _is_own(code):
-                    self._watch(code)
+                watched = self._watched.get(code, 0)
+                events = watched | loops | (sum(_POINTS) if _is_own(code.co_filename) else 0)
+                if events != watched:
+                    self._watch(code, events)
 
     def told(self, thread: int) -> None:
         with self._lock:
-            now = time.monotonic()
-            self._aims.setdefault(thread, _Aim(now)).again = now + _AGAIN_SECONDS
+            self._aim_at(thread).again = time.monotonic() + _AGAIN_SECONDS
 
     def spare(self, thread: int) -> None:
         with self._lock:
@@ -84,16 +91,22 @@ class _Aims:
                     _monitoring.set_local_events(self._tool, code, 0)
                 self._watched.clear()
 
-    def _watch(self, code: CodeType) -> None:
+    def _aim_at(self, thread: int) -> _Aim:
+        aim = self._aims.get(thread)
+        if aim is None:
+            aim = self._aims[thread] = _Aim(_ran(thread) + _LOOP_SECONDS)
+        return aim
+
+    def _watch(self, code: CodeType, events: int) -> None:
         if self._tool is None:
             self._tool = _take_tool()
             if self._tool is None:
                 return
             for point in _POINTS:
                 _monitoring.register_callback(self._tool, point, self._at_point)
-            _monitoring.register_callback(self._tool, _JUMP, self._at_jump)
-        _monitoring.set_local_events(self._tool, code, sum(_POINTS) | _JUMP)
-        self._watched.add(code)
+            _monitoring.register_callback(self._tool, _INSTRUCTION, self._at_instruction)
+        _monitoring.set_local_events(self._tool, code, events)
+        self._watched[code] = events
 
     def _at_point(self, *_: object) -> None:
         # Without the lock: a thread's entry is made while it runs, and taken away by itself.
@@ -101,9 +114,13 @@ class _Aims:
         if aim is not None:
             aim.hit()
 
-    def _at_jump(self, *_: object) -> None:
+    def _at_instruction(self, code: CodeType, offset: int) -> None:
         aim = self._aims.get(threading.get_ident())
-        if aim is not None and time.monotonic() >= aim.since + _JUMP_SECONDS:
+        if (
+            aim is not None
+            and code.co_code[offset] == _GO_ROUND
+            and _is_of_the_app(sys._getframe(1))  # noqa: SLF001 - documented
+        ):
             aim.hit()
 
 
@@ -132,34 +149,61 @@ def spare(thread: int) -> None:
 
 def place(thread: int) -> str:
     """Where in the app's code the thread is: `file:line`, empty if nowhere."""
-    for frame in _own_frames(thread):
-        return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
+    for frame in _frames(thread):
+        if _is_own(frame.f_code.co_filename):
+            return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
     return ""
 
 
-def _own_frames(thread: int) -> Iterator[FrameType]:
+def _frames(thread: int) -> Iterator[FrameType]:
+    """What the thread is in of the app, and of libraries that it called, from inside outwards."""
+    called = []
     frame = sys._current_frames().get(thread)  # noqa: SLF001 - documented
     while frame is not None:
-        if _is_own(frame.f_code):
-            yield frame
+        called.append(frame)
+        if _is_own(frame.f_code.co_filename):
+            yield from called
+            called.clear()
+        elif _is_never_left(frame.f_code.co_filename):
+            called.clear()
         frame = frame.f_back
 
 
-def _is_own(code: CodeType) -> bool:
+def _is_of_the_app(frame: FrameType | None) -> bool:
+    """Whether the app's code runs in the frame, or has called what does: by libraries alone."""
+    while frame is not None and not _is_never_left(frame.f_code.co_filename):
+        if _is_own(frame.f_code.co_filename):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _ran(thread: int) -> float:
+    """For how many seconds the thread, which is alive, has had a processor."""
+    return time.clock_gettime(time.pthread_getcpuclockid(thread))
+
+
+@lru_cache(maxsize=1024)
+def _is_own(file: str) -> bool:
     """Whether code is the app's: neither of Python, nor of a package that is installed."""
-    file = code.co_filename
     return not file.startswith(_OTHERS) and not any(part in file for part in _ANYWHERE)
 
 
+@lru_cache(maxsize=1024)
+def _is_never_left(file: str) -> bool:
+    """Whether code is of this package, of the interpreter, or imports for everybody."""
+    return file.startswith(_NEVER) or "/jaclang/" in file
+
+
 def _others() -> Iterator[str]:
-    yield "<frozen "
-    yield str(Path(__file__).parent)
+    yield from _NEVER
     for name in ("stdlib", "platstdlib", "purelib", "platlib"):
         yield sysconfig.get_path(name)
     yield from site.getsitepackages()
     yield site.getusersitepackages()
 
 
+_NEVER = ("<frozen ", str(Path(__file__).parent))
 _OTHERS = tuple(_others())
 # Where a file came from is not always where it is: the interpreter is compiled before it is packed.
 _ANYWHERE = ("/jaclang/", "/site-packages/", "/dist-packages/")

@@ -5,11 +5,13 @@ nothing is there by half, and the server goes on by itself once they are back.
 import asyncio
 import errno
 import os
-import sqlite3
+import resource
+import shutil
 import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -18,7 +20,7 @@ import pytest
 from conftest import Serve
 from crash_rounds import check_whole, pairs
 from postgresql import Postgresql
-from support import FIXTURES, Client, Json, ServerProcess, scaled
+from support import FIXTURES, Client, Json, ServerProcess, bound, scaled
 
 
 class Disk:
@@ -44,11 +46,43 @@ class Disk:
             self._fault.unlink()
 
 
+class SmallDisk:
+    """A disk of its own for a server's data, which can be full: a mounted one where that is allowed
+    (`mounted`), else a folder, and the process's own limit on the size of its files.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+        self.mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0
+        print(f"a full disk is {'a tmpfs' if self.mounted else 'RLIMIT_FSIZE'}")
+
+    @contextmanager
+    def full(self, process: int) -> Iterator[None]:
+        if not self.mounted:
+            unlimited = resource.prlimit(process, resource.RLIMIT_FSIZE)
+            resource.prlimit(process, resource.RLIMIT_FSIZE, (4096, unlimited[1]))
+            yield
+            resource.prlimit(process, resource.RLIMIT_FSIZE, unlimited)
+            return
+        filler = self.folder / "filler"
+        with filler.open("wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+        assert shutil.disk_usage(self.folder).free == 0
+        yield
+        filler.unlink()
+
+    def close(self) -> None:
+        if self.mounted:
+            subprocess.run(["umount", str(self.folder)], check=True)
+
+
 class Asker:
     """A user by both transports."""
 
-    def __init__(self, server: ServerProcess, client: Client, http: httpx.AsyncClient) -> None:
-        self._data = server.app.parent / ".jac" / "data"
+    def __init__(self, data: Path, client: Client, http: httpx.AsyncClient) -> None:
+        self._data = data
         self._client = client
         self._http = http
 
@@ -93,7 +127,7 @@ def new_account() -> dict[str, str]:
 
 
 @asynccontextmanager
-async def asking(server: ServerProcess) -> AsyncIterator[Asker]:
+async def asking(server: ServerProcess, data: Path) -> AsyncIterator[Asker]:
     token = server.register(new_account()["email"])
     headers = {"Authorization": f"Bearer {token}"}
     async with (
@@ -102,7 +136,7 @@ async def asking(server: ServerProcess) -> AsyncIterator[Asker]:
             base_url=server.url, headers=headers, timeout=scaled(30), trust_env=False
         ) as http,
     ):
-        yield Asker(server, client, http)
+        yield Asker(data, client, http)
 
 
 @pytest.fixture(scope="module")
@@ -111,8 +145,20 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Disk:
 
 
 @pytest.fixture(scope="module")
-def server(serve_module: Serve, disk: Disk) -> ServerProcess:
-    return serve_module("storing", env=disk.environment, graph_synchronous="full")
+def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallDisk]:
+    small = SmallDisk(tmp_path_factory.mktemp("small"))
+    yield small
+    small.close()
+
+
+@pytest.fixture(scope="module")
+def server(small_disk: SmallDisk, disk: Disk, serve_module: Serve) -> ServerProcess:
+    return serve_module(
+        "storing",
+        env=disk.environment,
+        graph_synchronous="full",
+        data_dir=small_disk.folder,
+    )
 
 
 @pytest.mark.parametrize(
@@ -121,9 +167,9 @@ def server(serve_module: Serve, disk: Disk) -> ServerProcess:
     ids=["full", "read-only", "broken", "not flushed"],
 )
 async def test_a_disk_that_fails_is_told_and_what_it_was_to_keep_is_not_there(
-    server: ServerProcess, disk: Disk, call: str, error: int
+    server: ServerProcess, small_disk: SmallDisk, disk: Disk, call: str, error: int
 ) -> None:
-    async with asking(server) as asker:
+    async with asking(server, small_disk.folder) as asker:
         await asker.works()
         with disk.failing(call, error):
             for _ in range(3):
@@ -131,20 +177,55 @@ async def test_a_disk_that_fails_is_told_and_what_it_was_to_keep_is_not_there(
         await asker.works()
 
 
-@pytest.mark.timeout(60)
-async def test_databases_that_another_process_keeps_locked_are_told_and_recovered_from(
-    server: ServerProcess,
+async def test_a_disk_that_is_really_full_is_told_and_has_room_again(
+    server: ServerProcess, small_disk: SmallDisk
 ) -> None:
-    data = server.app.parent / ".jac" / "data"
-    async with asking(server) as asker:
-        with ExitStack() as locks:
-            for name in ("graph.db", "users.db"):
-                other = locks.enter_context(
-                    closing(sqlite3.connect(data / name, isolation_level=None))
-                )
-                other.execute("BEGIN IMMEDIATE")
-            # Within the ten seconds that a client of these tests waits for an answer.
-            await asker.fails()
+    async with asking(server, small_disk.folder) as asker:
+        await asker.works()
+        with small_disk.full(server.process.pid):
+            for _ in range(3):
+                await asker.fails()
+        await asker.works()
+
+
+LOCKER = """
+import sqlite3, sys
+databases = [sqlite3.connect(name, isolation_level=None) for name in sys.argv[1:]]
+for database in databases:
+    database.execute("BEGIN IMMEDIATE")
+print("locked", flush=True)
+sys.stdin.read()
+"""
+LOCKED_SECONDS = 10
+
+
+@contextmanager
+def locked_by_another_process(data: Path) -> Iterator[None]:
+    names = [str(data / name) for name in ("graph.db", "users.db")]
+    with subprocess.Popen(
+        bound([sys.executable, "-c", LOCKER, *names]),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "locked\n"
+        yield
+        assert other.poll() is None, "it was locked all the time"
+        other.communicate("")
+    assert other.returncode == 0
+
+
+@pytest.mark.timeout(90)
+async def test_databases_that_another_process_keeps_locked_for_ten_seconds_are_told_and_come_back(
+    server: ServerProcess, small_disk: SmallDisk
+) -> None:
+    async with asking(server, small_disk.folder) as asker:
+        with locked_by_another_process(small_disk.folder):
+            begun = time.monotonic()
+            while time.monotonic() < begun + LOCKED_SECONDS:
+                # Each within the ten seconds that a client of these tests waits for an answer.
+                await asker.fails()
         await asker.works()
 
 

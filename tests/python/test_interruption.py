@@ -1,9 +1,15 @@
 """Ending code past its time: there and nowhere else, and nothing is watched afterwards."""
 
+import collections
+import heapq
+import itertools
 import random
 import sys
 import textwrap
 import threading
+import traceback
+from collections.abc import Callable
+from types import CodeType
 
 import pytest
 
@@ -19,15 +25,22 @@ def spin(rounds: int) -> int:
     return done
 
 
-def interrupting(deadline: Deadline) -> threading.Thread:
-    """Interrupts until there is nothing left to interrupt."""
+def interrupting(deadline: Deadline, inside: Callable[[], None] | None = None) -> threading.Thread:
+    """Interrupts until there is nothing left to interrupt, once the calling thread is `inside`."""
+    thread = threading.get_ident()
 
     def interrupt() -> None:
+        while inside is not None and inside.__code__ not in codes(thread):
+            pass
         assert deadline.expire()
         while deadline.interrupt():
             pass
 
     return threading.Thread(target=interrupt)
+
+
+def codes(thread: int) -> list[CodeType]:
+    return [frame.f_code for frame, _ in traceback.walk_stack(sys._current_frames()[thread])]
 
 
 def test_what_a_thread_does_next_is_never_hit() -> None:
@@ -100,6 +113,70 @@ def test_no_library_is_left_in_the_middle() -> None:
             ended += 1
     interrupter.join()
     assert begun == ended
+
+
+def one_line() -> None:
+    while True: pass  # fmt: skip # noqa: E701 - a loop without a line of its own
+
+
+def one_long_line() -> None:
+    # Too long for a jump back by one byte.
+    while True: LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG  # fmt: skip # noqa: B018, E501, E701
+
+
+def loop_of_a_library() -> None:
+    Stuck().randrange(1)
+
+
+def generator_of_a_library() -> None:
+    collections.deque(heapq.merge(itertools.repeat(1), itertools.repeat(2)), maxlen=0)
+
+
+class Stuck(random.Random):
+    """What it draws is never below one, so that it draws again."""
+
+    getrandbits = staticmethod(int)
+
+
+LONG = 1
+
+
+@pytest.mark.parametrize(
+    "loop", [one_line, one_long_line, loop_of_a_library, generator_of_a_library]
+)
+def test_a_loop_that_comes_to_no_line_of_the_app_is_left_with_its_handlers(
+    loop: Callable[[], None],
+) -> None:
+    deadline = Deadline()
+    interrupter = interrupting(deadline, inside=loop)
+    lock = threading.Lock()
+    cleaned: list[int] = []
+    with pytest.raises(WalkerStopped), deadline.on_thread():  # noqa: PT012
+        interrupter.start()
+        try:
+            with lock:
+                loop()
+        finally:
+            cleaned.append(spin(1000))
+    interrupter.join()
+    assert cleaned == [1000]
+    assert not lock.locked()
+
+
+def test_handlers_around_a_loop_of_one_line_are_carried_out() -> None:
+    deadline = Deadline()
+    lock = threading.Lock()
+
+    def hold() -> None:
+        with lock:
+            while True: pass  # fmt: skip # noqa: E701
+
+    interrupter = interrupting(deadline, inside=hold)
+    with pytest.raises(WalkerStopped), deadline.on_thread():  # noqa: PT012
+        interrupter.start()
+        hold()
+    interrupter.join()
+    assert not lock.locked()
 
 
 def test_nothing_is_watched_once_nobody_is_late() -> None:

@@ -2,10 +2,14 @@
 
 import contextlib
 import json
+import resource
 import socket
 import threading
+import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,12 +17,13 @@ import pytest
 from conftest import Serve
 from figures import OPEN, Figures
 from sockets import PING, RawSocket
-from support import ServerProcess, eventually
+from support import ServerProcess, eventually, scaled
 
 SMALL: dict[str, Any] = {
     "log_format": "json",
     "max_header_bytes": 2000,
     "max_body_bytes": 3000,
+    "max_upload_bytes": 1000,
     "handshake_timeout": 0.3,
     "body_timeout": 0.3,
     "max_message_bytes": 2000,
@@ -89,10 +94,32 @@ def run_two(server: ServerProcess) -> None:
 
 
 def hold_three(server: ServerProcess) -> None:
-    with contextlib.ExitStack() as live:
+    with ExitStack() as live:
         for _ in range(3):
             live.enter_context(RawSocket(server.port)).send(HOLD)
         eventually(lambda: reached(server, "workers"), "workers")
+
+
+def read_nothing(server: ServerProcess) -> None:
+    """Asks for much and reads none of it. Who does so for longer is closed for want of a pong."""
+
+    def closed() -> float:
+        return Figures(server)("sessions_closed_total")
+
+    def ask() -> bool:
+        before = closed()
+        with RawSocket(server.port) as client:
+            client.send(b'{"type":"walker","walker":"shout"}')
+            eventually(lambda: closed() > before, "it is closed")
+        return reached(server, "outbox_bytes") > 0
+
+    eventually(ask)
+
+
+def upload(server: ServerProcess) -> None:
+    with server.http() as http:
+        answer = http.post("/walker/keep", files={"file": ("a", bytes(2000))})
+        assert answer.status_code == 413, answer.text
 
 
 def reached(server: ServerProcess, setting: str) -> float:
@@ -102,6 +129,8 @@ def reached(server: ServerProcess, setting: str) -> float:
 LONG = b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 4000 + b"\r\n\r\n"
 BODY = b"POST /walker/greet HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
 REACH: dict[str, Callable[[ServerProcess], object]] = {
+    # First, since those that hold walkers leave little room for its own.
+    "outbox_bytes": read_nothing,
     "max_header_bytes": lambda server: raw(server, LONG),
     "max_body_bytes": lambda server: raw(server, BODY % 4000),
     "handshake_timeout": lambda server: raw(server, b"GET / HTTP/1.1\r\n"),
@@ -114,6 +143,7 @@ REACH: dict[str, Callable[[ServerProcess], object]] = {
     "message_rate": lambda server: say(server, *[b"{}"] * 60),
     "message_timeout": lambda server: say(server, b"begun", final=False),
     "held_events": lambda server: say(server, *[HOLD] * 4),
+    "max_upload_bytes": upload,
     "pong_timeout": say,
     "workers": hold_three,
     "walker_timeout": lambda server: post(server, "/walker/hold"),
@@ -135,6 +165,54 @@ def test_a_limit_that_is_reached_is_counted_and_named_in_the_log(
     eventually(lambda: log_line(server, setting), f"a line of {setting}")
 
 
+CONNECTING = {"max_connections", "max_connections_per_address", "max_handshakes"}
+DESCRIPTORS = "RLIMIT_NOFILE"
+
+
+def test_no_limit_is_left_out_here(server: ServerProcess) -> None:
+    known = {
+        sample.labels["setting"]
+        for sample in Figures(server).samples
+        if sample.name == "jac_cloud_limits_reached_total"
+    }
+    assert known == {*REACH, *CONNECTING, DESCRIPTORS}
+
+
+def test_without_a_descriptor_accepting_pauses_and_goes_on_while_others_are_served(
+    serve: Serve,
+) -> None:
+    server = serve("operating", log_format="json", **OPEN)
+    process = server.process.pid
+    with ExitStack() as live, server.http() as http:
+        member = live.enter_context(RawSocket(server.port))
+        figure = partial(Figures, server, http)
+        assert figure()("limits_reached_total", setting=DESCRIPTORS) == 0
+        unlimited = resource.prlimit(process, resource.RLIMIT_NOFILE)
+        open_now = len([*Path(f"/proc/{process}/fd").iterdir()])
+        resource.prlimit(process, resource.RLIMIT_NOFILE, (open_now + 4, unlimited[1]))
+        begun = time.monotonic()
+        waiting = [
+            live.enter_context(socket.create_connection(("127.0.0.1", server.port), scaled(20)))
+            for _ in range(12)
+        ]
+        for connection in waiting:
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        eventually(lambda: figure()("limits_reached_total", setting=DESCRIPTORS) >= 4, "pauses")
+        # 50 ms, then twice as long each time, up to a second: however slow this machine is, there
+        # cannot have been more attempts by now.
+        attempts = figure()("limits_reached_total", setting=DESCRIPTORS)
+        assert attempts <= 6 + (time.monotonic() - begun)
+        member.send(b"here", PING)
+        while (got := member.frame()) is not None and got[1] != b"here":
+            pass
+        assert got is not None
+        for connection in waiting:
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+            connection.close()
+        resource.prlimit(process, resource.RLIMIT_NOFILE, unlimited)
+    eventually(lambda: log_line(server, DESCRIPTORS), "its line")
+
+
 def test_connections_and_handshakes_are_limited_by_their_settings(serve: Serve) -> None:
     server = serve(
         "operating",
@@ -144,7 +222,7 @@ def test_connections_and_handshakes_are_limited_by_their_settings(serve: Serve) 
         log_format="json",
         **OPEN,
     )
-    with contextlib.ExitStack() as live:
+    with ExitStack() as live:
         silent = [
             live.enter_context(socket.create_connection(("127.0.0.1", server.port), 20))
             for _ in range(2)
@@ -153,7 +231,7 @@ def test_connections_and_handshakes_are_limited_by_their_settings(serve: Serve) 
         for connection in silent:
             connection.close()
         eventually(lambda: reached(server, "max_handshakes") == 1)
-    with contextlib.ExitStack() as live:
+    with ExitStack() as live:
         for number in range(7):
             source = f"127.0.0.{2 + number // 4}"
             live.enter_context(RawSocket(server.port, source=source))

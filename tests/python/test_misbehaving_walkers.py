@@ -34,6 +34,9 @@ LOOPS = (
     "caught",
     "swallowed",
     "cleanup",
+    "once",
+    "library",
+    "merge",
 )
 WAITS = ("sleep", "spin", "busy", "stubborn")
 
