@@ -1,7 +1,8 @@
 """What a unit of work changed, and writing it: all of it in one transaction, or none.
 
-Each change is compared with what its unit had read. A field, an edge list or an access that another
-unit has changed meanwhile is a `WriteConflict`; what others changed elsewhere in a row stays.
+The unit's own thread prepares it and another's may write it, so no anchor is in it. Each change is
+compared with what its unit had read. A field, an edge list or an access that another unit has
+changed meanwhile is a `WriteConflict`; what others changed elsewhere in a row stays.
 """
 
 import json
@@ -28,19 +29,25 @@ class WriteConflict(Exception):
 class Created:
     """An anchor that is new in this unit."""
 
-    anchor: Any
+    key: str
+    owner: str | None
+    """The root that it belongs to."""
+    values: tuple[str | int | None, ...]
+    """Its row, but for the time."""
 
 
 @dataclass(slots=True)
 class Changed:
     """A stored anchor of which `parts` (top-level keys of its row) or `fields` have new values."""
 
-    anchor: Any
+    key: str
     loaded: Loaded
     fields: dict[str, Any] = field(default_factory=dict)
     parts: dict[str, Any] = field(default_factory=dict)
     collect_if_alone: bool = False
     """A node that is no root and has lost its last edge cannot be reached: it goes, too."""
+    text: str = ""
+    """The row as it was read, with this change made to it."""
 
     def onto(self, data: dict[str, Any]) -> dict[str, Any]:
         """A row with this change made to it."""
@@ -70,6 +77,21 @@ class Deleted:
 type Change = Created | Changed | Deleted
 
 
+def created(anchor: Any) -> Created:
+    """The new row of an anchor."""
+    cls = type(anchor.archetype)
+    values = (
+        str(anchor.id),
+        type(anchor).__name__,
+        cls.__module__,
+        cls.__name__,
+        getattr(cls, "__jac_fingerprint__", None) or None,
+        json.dumps(row(anchor)),
+        _FORMAT_VERSION,
+    )
+    return Created(values[0], str(anchor.root) if anchor.root else None, values)
+
+
 def write(connection: sqlite3.Connection, changes: list[Change]) -> None:
     """Writes the changes in the caller's transaction. WriteConflict when one does not hold."""
     _check_owners(connection, changes)
@@ -86,43 +108,29 @@ def write(connection: sqlite3.Connection, changes: list[Change]) -> None:
 
 def _check_owners(connection: sqlite3.Connection, changes: list[Change]) -> None:
     """What is made for a user who has been deleted meanwhile would never be deleted."""
-    owners = {change.anchor.root for change in changes if isinstance(change, Created)} - {None}
-    for owner in map(str, owners):
+    for owner in {change.owner for change in changes if isinstance(change, Created)} - {None}:
         query = "SELECT 1 FROM anchors WHERE id = ?"
         if connection.execute(query, (owner,)).fetchone() is None:
-            raise WriteConflict(owner)
+            raise WriteConflict(str(owner))
 
 
 def _create(connection: sqlite3.Connection, change: Created, now: str) -> None:
-    anchor = change.anchor
-    cls = type(anchor.archetype)
-    values = (
-        str(anchor.id),
-        type(anchor).__name__,
-        cls.__module__,
-        cls.__name__,
-        getattr(cls, "__jac_fingerprint__", None) or None,
-        json.dumps(row(anchor)),
-        _FORMAT_VERSION,
-        now,
-    )
     try:
         connection.execute(
             "INSERT INTO anchors (id, type, arch_module, arch_type, fingerprint, data,"
             " format_version, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            values,
+            (*change.values, now),
         )
     except sqlite3.IntegrityError as error:
-        raise WriteConflict(anchor.id) from error
+        raise WriteConflict(change.key) from error
 
 
 def _change(connection: sqlite3.Connection, change: Changed, now: str) -> None:
-    key = str(change.anchor.id)
+    key = change.key
     if change.collect_if_alone and not change.parts.get("edges", True):
         _delete(connection, key, change.loaded.text)
         return
-    text = json.dumps(change.onto(change.loaded.data))
-    if _replace(connection, key, text, now, change.loaded.text):
+    if _replace(connection, key, change.text, now, change.loaded.text):
         return
     found = connection.execute("SELECT data FROM anchors WHERE id = ?", (key,)).fetchone()
     if found is None:

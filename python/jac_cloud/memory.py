@@ -6,8 +6,10 @@ The interpreter's own memory is shared, and its `commit` looks at all of it; her
 looks at what the unit itself has touched.
 """
 
+import json
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +22,7 @@ from jac_cloud._jaclang import (
     stored_form,
 )
 from jac_cloud.access import is_commons_floor, may_connect
-from jac_cloud.commit import Change, Changed, Created, Deleted, WriteConflict, write
+from jac_cloud.commit import Change, Changed, Created, Deleted, WriteConflict, created, write
 from jac_cloud.rows import (
     SCALARS,
     Loaded,
@@ -180,8 +182,11 @@ class UnitMemory(TieredMemory):  # type: ignore[misc]
         with self._lock:
             if self._lease is None:
                 raise RuntimeError("This unit of work has ended")
-            with self._store.transaction(self._lease, durable=durable) as connection:
-                write(connection, changes)
+            if durable:
+                with self._store.transaction(self._lease, durable=True) as connection:
+                    write(connection, changes)
+            else:
+                self._store.commit(self._lease, partial(write, changes=changes))
 
     def _load(self, key: UUID) -> Any:
         with self._lock:
@@ -223,7 +228,7 @@ class UnitMemory(TieredMemory):  # type: ignore[misc]
 
     def _changed(self, anchor: Any, loaded: Loaded) -> Changed | None:
         """What the unit has changed of a stored anchor. PermissionError where it may not."""
-        change = Changed(anchor, loaded)
+        change = Changed(str(anchor.id), loaded)
         _compare_fields(anchor, loaded, change)
         now = access_form(anchor)
         if now != loaded.access and not is_commons_floor(anchor, loaded.access, now):
@@ -238,7 +243,10 @@ class UnitMemory(TieredMemory):  # type: ignore[misc]
             index = index_form(anchor)
             if index != loaded.data.get("topology_index_data") and may_connect(anchor):
                 change.parts["topology_index_data"] = index
-        return change if change.fields or change.parts else None
+        if not change.fields and not change.parts:
+            return None
+        change.text = json.dumps(change.onto(loaded.data))
+        return change
 
     def _compare_edges(self, anchor: Any, loaded: Loaded, change: Changed) -> None:
         edge_ids = [edge.id for edge in anchor.edges]
@@ -260,7 +268,7 @@ def _created(anchor: Any) -> Created | None:
     # A node without edges cannot be reached: the interpreter does not keep it, either.
     if isinstance(anchor, NodeAnchor) and not (anchor.edges or isinstance(anchor.archetype, Root)):
         return None
-    return Created(anchor)
+    return created(anchor)
 
 
 def _compare_fields(anchor: Any, loaded: Loaded, change: Changed) -> None:

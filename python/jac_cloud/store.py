@@ -17,10 +17,13 @@ from typing import Any, Literal
 
 from jac_cloud._jaclang import make_tables
 from jac_cloud.deadline import Deadline
+from jac_cloud.joint_commit import commit_jobs, whole
+from jac_cloud.write_turns import Job, Write, WriteTurns
 
 # Another process (a second server, `jac db`) may hold the write lock for so long.
 _BUSY_SECONDS = 5.0
 _SHORT_SECONDS = 0.1
+_LOG_PAGES = 4000
 # SQLite takes 32,766 variables in one statement; far fewer keep one statement short.
 _IDS_A_STATEMENT = 500
 
@@ -39,6 +42,8 @@ class Lease:
             path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         self.connection.execute("PRAGMA journal_mode=WAL")
+        # Who writes the log back keeps all writers waiting, for three flushes of the disk.
+        self.connection.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
         # NORMAL: a commit survives the death of the process; the log is flushed to the disk when it
         # is written back. FULL: a commit survives a power cut.
         self.connection.execute(f"PRAGMA synchronous={synchronous}")
@@ -121,7 +126,7 @@ class GraphStore:
         self._free: list[Lease] = []
         self._lock = threading.Lock()
         self._closed = False
-        self._writing = threading.Lock()
+        self._turns = WriteTurns()
         make_tables(path)
         self._file = path.stat()
 
@@ -150,6 +155,22 @@ class GraphStore:
                 return
         lease.close()
 
+    def commit(self, lease: Lease, write: Write) -> None:
+        """Calls `write` in a transaction, maybe on another thread and with those of others.
+
+        What it raises undoes what it wrote, and nothing else, and is raised here. OperationalError
+        as `transaction`. Once this returns, it is committed.
+        """
+        job = Job(write)
+        with self._turn(lease, job) as mine:
+            if mine:
+                lease.connection.execute("BEGIN IMMEDIATE")
+                commit_jobs(lease.connection, job, self._turns.join)
+        if job.error is not None:
+            raise job.error
+        if not job.committed:
+            raise sqlite3.OperationalError("the transaction was broken off")
+
     @contextmanager
     def transaction(self, lease: Lease, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
         """All or nothing; the only writer of this process meanwhile.
@@ -157,34 +178,35 @@ class GraphStore:
         What is `durable` survives a power cut, whatever the store's setting. OperationalError of
         sqlite3 when others keep writing for too long, or the disk fails.
         """
-        with self._turn(lease), _flushed(lease) if durable else nullcontext():
+        with self._turn(lease, Job()), _flushed(lease) if durable else nullcontext():
             lease.connection.execute("BEGIN IMMEDIATE")
-            try:
+            with whole(lease.connection):
                 yield lease.connection
-                lease.connection.execute("COMMIT")
-            except BaseException:
-                # A failed COMMIT (a full disk) may have rolled back by itself.
-                if lease.connection.in_transaction:
-                    lease.connection.execute("ROLLBACK")
-                raise
 
     @contextmanager
-    def _turn(self, lease: Lease) -> Iterator[None]:
-        """While another process keeps SQLite's lock, who waits for this one waits no longer in all
-        than who waits for that.
+    def _turn(self, lease: Lease, job: Job) -> Iterator[bool]:
+        """As `WriteTurns.wait`. While another process keeps SQLite's lock, who waits for this one
+        waits no longer in all than who waits for that.
         """
         began = time.monotonic()
-        if not self._writing.acquire(timeout=_BUSY_SECONDS):
-            raise sqlite3.OperationalError("database is locked")
+        try:
+            mine = self._turns.wait(job, _BUSY_SECONDS)
+        except TimeoutError:
+            raise sqlite3.OperationalError("database is locked") from None
+        if not mine:
+            yield False
+            return
         waited = time.monotonic() - began
         try:
             if waited > _SHORT_SECONDS:
                 lease.wait_for_lock(_BUSY_SECONDS - waited)
-            yield
+            yield True
         finally:
-            if waited > _SHORT_SECONDS:
-                lease.wait_for_lock(_BUSY_SECONDS)
-            self._writing.release()
+            try:
+                if waited > _SHORT_SECONDS:
+                    lease.wait_for_lock(_BUSY_SECONDS)
+            finally:
+                self._turns.pass_on()
 
     def close(self) -> None:
         """Closes what is free at once, and each lease that is out when it comes back."""

@@ -66,9 +66,15 @@ class CrashRounds:
         server = self.start()
         # What the round before left is as the start has found it.
         self._check()
-        before = len(self.acknowledged)
+        before, pairs_before = len(self.acknowledged), len(self.acknowledged.pairs)
+
+        def busy() -> bool:
+            # On a slow machine clients may take long to register, before any commits a walker.
+            done = len(self.acknowledged) - before
+            return done >= 3 and len(self.acknowledged.pairs) > pairs_before
+
         with self.working(server):
-            eventually(lambda: len(self.acknowledged) >= before + 3, "work is acknowledged", 30)
+            eventually(busy, "work is acknowledged", 30)
             # Anywhere in what goes on at the time.
             time.sleep(self._random.uniform(0.0, 0.2))
 

@@ -9,6 +9,7 @@ from typing import Any
 from jac_cloud import commit, memory
 from jac_cloud.memory import UnitMemory
 from jac_cloud.store import GraphStore, Lease
+from jac_cloud.write_turns import Write
 
 
 def acknowledge_before_commit() -> None:
@@ -36,10 +37,14 @@ def commit_by_halves() -> None:
     def transaction(_: GraphStore, lease: Lease, *, durable: bool = False) -> Iterator[Any]:  # noqa: ARG001
         yield lease.connection
 
+    def at_once(_: GraphStore, lease: Lease, write: Write) -> None:
+        write(lease.connection)
+
     def write(connection: Any, changes: list[commit.Change]) -> None:
         for change in changes:
             commit.write(connection, [change])
             time.sleep(0.1)
 
     GraphStore.transaction = transaction  # type: ignore[assignment, method-assign]
+    GraphStore.commit = at_once  # type: ignore[assignment, method-assign]
     memory.write = write  # type: ignore[attr-defined]
