@@ -1,5 +1,5 @@
 # The commands of this project; each is a script in tools/. CONTRIBUTING.md says more.
-.PHONY: help env build serve test check format wheel sanitize conformance conformance-full simulate soak crash fuzz mutate bench bench-quick clean
+.PHONY: help env build serve test check format wheel sanitize conformance conformance-full simulate soak crash fuzz mutate bench bench-quick bench-large clean
 
 help:
 	@echo "make serve     build, serve examples/chat and print the address of its page"
@@ -13,7 +13,7 @@ help:
 	@echo "make crash     kills a server in the middle of its work, 200 times, and looks at what is left"
 	@echo "make fuzz      libFuzzer on what strangers send, ten minutes in all"
 	@echo "make mutate    seeded faults, each of which a test must see"
-	@echo "make wheel     a wheel in dist/                    make bench     the benchmarks; make bench-quick"
+	@echo "make wheel     a wheel in dist/                    make bench     the benchmarks; make bench-quick, bench-large"
 	@echo "make env       .venv alone                         make clean     removes what all these made"
 
 env:
@@ -67,6 +67,9 @@ bench: build
 
 bench-quick: build
 	@benchmarks/run.sh --quick
+
+bench-large: build
+	@benchmarks/run.sh --large
 
 clean:
 	rm -rf build dist .venv .pytest_cache .mypy_cache .ruff_cache python/jac_cloud/_native*.so \

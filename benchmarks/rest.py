@@ -6,12 +6,15 @@ round goes over all servers; the figures are medians of the rounds.
 
 import argparse
 import json
+import statistics
 import subprocess
 from collections import defaultdict
 from dataclasses import dataclass
 
-from compare import BUILD, DISTURBED, PORT, busy_percent, machine, serving, wait_until_quiet
-from summary import cell, ratio, row
+from machine import BUILD, DISTURBED, LOAD_CORE, busy_percent, machine, wait_until_quiet
+from results import cell
+from servers import Running, serving
+from summary import row
 
 OURS, THEIRS = "rest", "uvicorn"
 ITEM = "/items/5?q=a"
@@ -42,9 +45,16 @@ TARGETS = {
 Result = dict[str, float]
 
 
-def start_load(pid: int, *options: str) -> "subprocess.Popen[str]":
-    command = ["taskset", "-c", "1", str(BUILD / "bin/wsload"), "--port", str(PORT)]
-    command += ["--pid", str(pid), "--settle", ".1", *options]
+def ratio(ours: list[float], theirs: list[float], less_is_better: bool) -> str:
+    if not ours or not theirs:
+        return ""
+    quotient = statistics.median(ours) / statistics.median(theirs)
+    return f"{1 / quotient if less_is_better else quotient:.1f}"
+
+
+def start_load(server: Running, *options: str) -> "subprocess.Popen[str]":
+    command = ["taskset", "-c", LOAD_CORE, str(BUILD / "bin/wsload"), "--port", str(server.port)]
+    command += ["--pid", str(server.pid), "--settle", ".1", *options]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
@@ -56,15 +66,15 @@ def result_of(process: "subprocess.Popen[str]") -> Result:
     return result
 
 
-def http(pid: int, seconds: float, *options: str) -> Result:
+def http(server: Running, seconds: float, *options: str) -> Result:
     options = ("--proto", "http", "--n", "64", "--dur", str(seconds), "--warm", ".5", *options)
-    return result_of(start_load(pid, *options))
+    return result_of(start_load(server, *options))
 
 
-def echo(pid: int, seconds: float) -> "subprocess.Popen[str]":
+def echo(server: Running, seconds: float) -> "subprocess.Popen[str]":
     """Eight clients, 2,000 echoes a second together, so that both runs ask for the same."""
     options = ("--proto", "jac", "--n", "8", "--rate", "2000", "--payload", "64")
-    return start_load(pid, *options, "--dur", str(seconds), "--warm", ".5")
+    return start_load(server, *options, "--dur", str(seconds), "--warm", ".5")
 
 
 class Figures:
@@ -77,18 +87,18 @@ class Figures:
         self.beside: list[float] = []
 
     def measure_requests(self, peer: str, seconds: float) -> None:
-        with serving(peer) as pid:
+        with serving(peer) as server:
             for tag, target in TARGETS.items():
-                result = http(pid, seconds, *target.options)
+                result = http(server, seconds, *target.options)
                 self.rates[peer, tag].append(result["msgs_s"])
                 self.costs[peer, tag].append(1e4 * result["srv_cpu"] / max(1, result["msgs_s"]))
 
     def measure_echo(self, seconds: float) -> None:
-        with serving(OURS) as pid:
-            highest = http(pid, seconds, "--path", ITEM)["msgs_s"]
-            self.alone.append(result_of(echo(pid, seconds))["p99_us"])
-            echoing = echo(pid, seconds)
-            http(pid, seconds, "--path", ITEM, "--rate", str(highest / 2))
+        with serving(OURS) as server:
+            highest = http(server, seconds, "--path", ITEM)["msgs_s"]
+            self.alone.append(result_of(echo(server, seconds))["p99_us"])
+            echoing = echo(server, seconds)
+            http(server, seconds, "--path", ITEM, "--rate", str(highest / 2))
             self.beside.append(result_of(echoing)["p99_us"])
 
     def show(self) -> None:

@@ -1,151 +1,277 @@
-"""Prints the results of compare.py as Markdown: the machine, then tables.
+"""Prints the results of compare.py as Markdown. usage: summary.py RESULTS.jsonl..."""
 
-They are throughput, throughput for each second of the server's processor time, and latency.
-
-A cell is the median of the rounds, with the least and the most in brackets.
-"""
-
-import json
 import statistics
 import sys
-from collections import defaultdict
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-Result = dict[str, object]
-Results = dict[tuple[str, str], list[Result]]  # by tag and peer
-
-# tag: what it measures, the field with its throughput, the unit of that
-MEASURES = {
-    "echo1": ("echo, 1 connection", "msgs_s", "messages/s"),
-    "echo64": ("echo, 64 connections", "msgs_s", "messages/s"),
-    "walker1": ("walker, 1 connection", "msgs_s", "walkers/s"),
-    "walker64": ("walker, 64 connections", "msgs_s", "walkers/s"),
-    "fanout100w16": ("fan-out to 100, window 16", "deliv_s", "deliveries/s"),
-    "fanout1000w16": ("fan-out to 1,000, window 16", "deliv_s", "deliveries/s"),
-    "fanout1000w1": ("fan-out to 1,000, window 1", "deliv_s", "deliveries/s"),
-    "fanout5000w16": ("fan-out to 5,000, window 16", "deliv_s", "deliveries/s"),
-    "rate1000x20": ("fan-out to 1,000, 20 messages/s", "deliv_s", "deliveries/s"),
-    "stall": ("fan-out to 200, 2 of them stalled", "deliv_s", "deliveries/s"),
-    "idle": ("10,000 idle connections", "kb_per_conn", "KB each"),
-}
+from machine import DISTURBED
+from measures import (
+    CLIENT_ROWS,
+    COSTS,
+    FLOODS,
+    GOALS,
+    LATENCY_ROWS,
+    MEASURES,
+    PAIR_ROWS,
+    PEER_ROWS,
+    Goal,
+)
+from results import Figures, cell, shown, straightness
 
 
-def values(results: list[Result], key: str, scale: float = 1) -> list[float]:
-    return [float(str(result[key])) * scale for result in results if key in result]
-
-
-def efficiency(results: list[Result], key: str) -> list[float]:
-    """Throughput for each second of processor time that the server took."""
-    return [
-        float(str(result[key])) / (float(str(result["srv_cpu"])) / 100)
-        for result in results
-        if key in result and result.get("srv_cpu")
-    ]
-
-
-def cell(numbers: list[float], digits: int = 0) -> str:
-    if not numbers:
-        return ""
-    median = f"{statistics.median(numbers):,.{digits}f}"
-    if len(numbers) == 1:
-        return median
-    return f"{median} ({min(numbers):,.{digits}f}-{max(numbers):,.{digits}f})"
-
-
-def ratio(ours: list[float], theirs: list[float], less_is_better: bool) -> str:
-    if not ours or not theirs:
-        return ""
-    quotient = statistics.median(ours) / statistics.median(theirs)
-    return f"{1 / quotient if less_is_better else quotient:.1f}"
-
-
-def shown(peer: str) -> str:
-    return "this server" if peer == "product" else peer
-
-
-def row(cells: list[str]) -> str:
+def row(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def throughput_table(results: Results, peers: list[str]) -> None:
-    others = [peer for peer in peers if peer != "product"]
-    heads = (f"this server / {peer}" for peer in others)
-    print(row(["throughput", "unit", *map(shown, peers), *heads, "others"]))
-    print(row(["---", "---", *["---:"] * (len(peers) + len(others) + 1)]))
-    for tag, (what, key, unit) in MEASURES.items():
-        by_peer = {peer: values(results[tag, peer], key) for peer in peers}
-        if not any(by_peer.values()):
-            continue
-        digits = 1 if tag == "idle" else 0
-        ours = by_peer.get("product", [])
-        disturbance = [n for peer in peers for n in values(results[tag, peer], "others")]
-        print(
-            row(
+def table(heads: list[str], texts: int, rows: list[list[str]]) -> str:
+    """Markdown; the first columns, `texts` of them, are words, the rest numbers. Empty: no rows."""
+    if not rows:
+        return ""
+    rule = ["---"] * texts + ["---:"] * (len(heads) - texts)
+    return "\n".join(row(cells) for cells in (heads, rule, *rows))
+
+
+def about(figures: Figures) -> str:
+    lines = figures.lines
+    machines = sorted({str(line["machine"]) for line in lines})
+    commits = sorted({str(line["commit"])[:12] for line in lines})
+    versions = {f"{k} {v}" for line in lines for k, v in dict(line["versions"]).items()}  # type: ignore[call-overload]
+    rounds = 1 + max(int(str(line["round"])) for line in lines)
+    disturbed = sum(bool(line.get("disturbed")) for line in lines)
+    most = max(float(str(line["others"])) for line in lines)
+    noise = (
+        f"{len(lines)} runs in {rounds} rounds; during any of them other work took at most "
+        f"{most:.0f} % of a core; {disturbed} are counted although it took more than {DISTURBED} %"
+    )
+    rows = [
+        ["machine", "; ".join(machines)],
+        ["versions", f"Python {lines[0]['python']}, {', '.join(sorted(versions))}"],
+        ["peers", "; ".join(map(str, lines[0].get("peers", [])))],  # type: ignore[call-overload]
+        ["commit", ", ".join(commits)],
+        ["date", min(str(line["date"]) for line in lines)[:10]],
+        ["noise", noise],
+    ]
+    return table(["", ""], 2, rows)
+
+
+def goal_row(figures: Figures, goal: Goal) -> list[str] | None:
+    measure = MEASURES[goal.tag]
+    key = goal.key or measure.key
+    digits = measure.digits if not goal.key else 1
+    ours = figures.numbers(goal.tag, goal.ours, key)
+    theirs = figures.numbers(goal.tag, goal.theirs, key) if goal.theirs else []
+    if not ours or (goal.theirs and not theirs):
+        return None
+    number = statistics.median(ours)
+    if theirs:
+        number /= max(1e-9, statistics.median(theirs))
+    what = ", ".join(filter(None, (measure.what, goal.what)))
+    if goal.ours != "product":
+        what += f": {goal.ours}"
+    ratio = f"{number:.2f}" if theirs or goal.key == "ratio" else ""
+    return [
+        what,
+        goal.unit or measure.unit + (", p99" if key == "p99_us" else ""),
+        cell(ours, 2 if goal.key == "ratio" else digits),
+        goal.theirs or "-",
+        cell(theirs, digits),
+        ratio,
+        goal.bound(),
+        "yes" if goal.met(round(number, 2)) else "**no**",
+    ]
+
+
+def goals(figures: Figures) -> str:
+    heads = ["work", "unit", "this server", "beside", "theirs", "ratio", "goal", "met"]
+    rows = [cells for goal in GOALS if (cells := goal_row(figures, goal))]
+    return table(heads, 2, rows)
+
+
+def peers(figures: Figures) -> list[str]:
+    labels = figures.labels(PEER_ROWS)
+    return sorted(labels, key=lambda label: (label != "product", label != "jac-cloud"))
+
+
+def peer_table(
+    figures: Figures, head: str, tags: Iterable[str], show: Callable[[str, str], str]
+) -> str:
+    labels = peers(figures)
+    rows = []
+    for tag in tags:
+        cells = [show(tag, label) for label in labels]
+        if any(cells):
+            rows.append([f"{MEASURES[tag].what}", *cells])
+    return table([head, *map(shown, labels)], 1, rows)
+
+
+def throughput(figures: Figures) -> str:
+    def show(tag: str, label: str) -> str:
+        measure = MEASURES[tag]
+        return cell(figures.numbers(tag, label, measure.key), measure.digits)
+
+    return peer_table(figures, "a second (KiB of an idle connection)", PEER_ROWS, show)
+
+
+def efficiency(figures: Figures) -> str:
+    def show(tag: str, label: str) -> str:
+        return cell(figures.per_processor_second(tag, label, MEASURES[tag].key))
+
+    tags = [tag for tag in PEER_ROWS if tag not in COSTS and tag != "connect"]
+    return peer_table(figures, "for each second of the server's processor time", tags, show)
+
+
+def quantiles(figures: Figures, tag: str, label: str) -> str:
+    p50, p99 = (figures.numbers(tag, label, key, 1e-3) for key in ("p50_us", "p99_us"))
+    if not p50:
+        return ""
+    return f"{statistics.median(p50):,.2f} / {statistics.median(p99):,.2f}"
+
+
+def latency(figures: Figures) -> str:
+    full = [tag for tag in LATENCY_ROWS if not tag.endswith("-half")]
+    half = [tag for tag in LATENCY_ROWS if tag.endswith("-half")]
+
+    def show(tag: str, label: str) -> str:
+        return quantiles(figures, tag, label)
+
+    tables = [
+        peer_table(figures, "ms, p50 / p99, as many as go", full, show),
+        peer_table(figures, "ms, p50 / p99, at half of this server's highest rate", half, show),
+    ]
+    return "\n\n".join(filter(None, tables))
+
+
+def pairs(figures: Figures) -> str:
+    rows = []
+    for tag in PAIR_ROWS:
+        for label in figures.labels([tag]):
+            rate = next(
+                (key for key in ("deliv_s", "msgs_s") if figures.median(tag, label, key)), "msgs_s"
+            )
+            rows.append(
                 [
-                    what,
-                    unit,
-                    *(cell(by_peer[peer], digits) for peer in peers),
-                    *(ratio(ours, by_peer[peer], tag == "idle") for peer in others),
-                    f"{max(disturbance):.0f} %" if disturbance else "",
+                    f"{MEASURES[tag].what}: {label}",
+                    cell(figures.numbers(tag, label, rate)),
+                    quantiles(figures, tag, label),
+                    cell(figures.numbers(tag, label, "srv_cpu")),
                 ]
             )
-        )
+    heads = ["work", "a second", "ms, p50 / p99", "server's processor time, % of a core"]
+    return table(heads, 1, rows)
 
 
-def efficiency_table(results: Results, peers: list[str]) -> None:
-    others = [peer for peer in peers if peer != "product"]
-    heads = (f"this server / {peer}" for peer in others)
-    print(row(["for each second of the server's processor time", *map(shown, peers), *heads]))
-    print(row(["---", *["---:"] * (len(peers) + len(others))]))
-    for tag, (what, key, _) in MEASURES.items():
-        by_peer = {peer: efficiency(results[tag, peer], key) for peer in peers}
-        if tag == "idle" or not any(by_peer.values()):
+def clients(figures: Figures) -> str:
+    rows = []
+    for tag in CLIENT_ROWS:
+        for label in figures.labels([tag]):
+            rate = "msgs_s" if tag.endswith("echo") else "deliv_s"
+            us = cell(figures.numbers(tag, label, "us_each"), 2)
+            rows.append(
+                [MEASURES[tag].what, shown(label), cell(figures.numbers(tag, label, rate)), us]
+            )
+    heads = ["work", "server", "messages/s, the client's", "server's us a message"]
+    return table(heads, 2, rows)
+
+
+def growth_points(figures: Figures) -> dict[str, list[tuple[float, float]]]:
+    """What grows by what: the size, and the cost in microseconds."""
+    points = {
+        tag: [
+            (float(label.replace(",", "")), figures.median(tag, label, "us_each") or 0)
+            for label in figures.labels([tag])
+        ]
+        for tag in ("publish-growth", "graph-growth")
+    }
+    steps: dict[int, list[float]] = {}
+    for label in figures.labels(["subscribe-growth"]):
+        for result in figures.of("subscribe-growth", label):
+            total = 0.0
+            for step in result["steps"]:  # type: ignore[attr-defined]
+                total += 1e6 * step["joins_s"]
+                steps.setdefault(step["n"], []).append(total)
+    points["subscribe-growth"] = [(n, statistics.median(all_)) for n, all_ in sorted(steps.items())]
+    return {tag: sorted(found) for tag, found in points.items() if len(found) > 1}
+
+
+def growth(figures: Figures) -> str:
+    names = {
+        "publish-growth": ("a publish to so many subscribers", "straight"),
+        "subscribe-growth": ("so many subscribes, a channel each", "straight"),
+        "graph-growth": ("a walker that touches a few nodes, in a graph of so many", "flat"),
+    }
+    found = growth_points(figures)
+    rows = []
+    for tag, (what, goal) in names.items():
+        points = found.get(tag)
+        if not points:
             continue
-        ours = by_peer.get("product", [])
-        ratios = (ratio(ours, by_peer[peer], less_is_better=False) for peer in others)
-        print(row([what, *(cell(by_peer[peer]) for peer in peers), *ratios]))
+        costs = "; ".join(f"{size:,.0f}: {cost:,.1f}" for size, cost in points)
+        if goal == "straight":
+            measured = straightness(points)
+            rows.append([what, costs, f"R² {measured:.4f}", "straight: >= 0.99"])
+            rows[-1].append("yes" if measured >= 0.99 else "**no**")
+        else:
+            times = points[-1][1] / points[0][1]
+            rows.append([what, costs, f"last / first {times:.2f}", "flat: <= 1.2"])
+            rows[-1].append("yes" if times <= 1.2 else "**no**")
+    return table(["work", "size: microseconds", "measured", "goal", "met"], 5, rows)
 
 
-def latency_table(results: Results, peers: list[str]) -> None:
-    print(row(["latency in ms, p50 / p99", *map(shown, peers)]))
-    print(row(["---", *["---:"] * len(peers)]))
-    for tag, (what, _, _) in MEASURES.items():
-        cells = []
-        for peer in peers:
-            p50, p99 = (values(results[tag, peer], key, 1e-3) for key in ("p50_us", "p99_us"))
-            both = (statistics.median(p50), statistics.median(p99)) if p50 and p99 else None
-            cells.append(f"{both[0]:,.2f} / {both[1]:,.2f}" if both else "")
-        if any(cells):
-            print(row([what, *cells]))
+def extremes(figures: Figures) -> str:
+    """What is told in words: the limit of open files, and as many idle connections as go."""
+    limits = [
+        f"At the limit of open files: {line['files_at_limit']} open, {line['cpu_percent']} % of a "
+        f"core, {line['bad']} bad and {line['dead']} lost of those who were in. Accepting goes on "
+        f"{'again' if line['resumed'] else 'NO MORE'} after {line['resumed_s']} s."
+        for line in figures.of("descriptors", "product")
+    ]
+    crowds = [
+        f"{line['connected']:,} idle connections at once: {line['kb_per_conn']} KiB each, "
+        f"{line['conn_s']:,.0f} a second came."
+        for line in figures.of("idle-large", "product")
+    ]
+    floods = [
+        f"The flood of {kind} was ended {sum(ended):,.0f} times, and came again each time."
+        for kind in FLOODS
+        if (ended := figures.numbers("flood", kind, "floods_ended"))
+    ]
+    return "\n".join(f"- {line}" for line in (*limits, *crowds, *floods))
+
+
+SECTIONS: dict[str, Callable[[Figures], str]] = {
+    "about": about,
+    "goals": goals,
+    "throughput": throughput,
+    "efficiency": efficiency,
+    "latency": latency,
+    "pairs": pairs,
+    "growth": growth,
+    "clients": clients,
+    "extremes": extremes,
+}
+
+
+def problems(figures: Figures) -> list[str]:
+    """What failed, was answered badly or was lost."""
+    found = [
+        f"failed: {line['label']} {line['tag']}: {str(line['error']).strip().splitlines()[-1:]}"
+        for line in figures.failed
+    ]
+    for line in figures.lines:
+        lost = [f"{line[key]} {key}" for key in ("bad", "dead", "undelivered") if line.get(key)]
+        if lost and line["tag"] != "stall":
+            found.append(f"{line['label']} {line['tag']}: {', '.join(lost)}")
+    return found
 
 
 def main() -> None:
-    results: Results = defaultdict(list)
-    peers: list[str] = []
-    failed: list[Result] = []
-    taken_on: set[tuple[str, str]] = set()
-    for path in sys.argv[1:]:
-        for line in Path(path).read_text().splitlines():
-            result: Result = json.loads(line)
-            name = str(result["label"])
-            taken_on.add((str(result["machine"]), str(result["commit"])[:12]))
-            if name not in peers:
-                peers.append(name)
-            if "error" in result or ("p50_us" not in result and result["tag"] != "idle"):
-                failed.append(result)
-            else:
-                results[str(result["tag"]), name].append(result)
-
-    for machine, commit in sorted(taken_on):
-        print(f"Machine: {machine}. Commit: {commit}.\n")
-    for table in (throughput_table, efficiency_table, latency_table):
-        table(results, peers)
-        print()
-    for result in failed:
-        print(f"failed: {result}")
-    for result in (one for group in results.values() for one in group):
-        if result.get("bad") or result.get("dead"):
-            print(f"{result['label']} {result['tag']}: {result['bad']} bad, {result['dead']} lost")
+    figures = Figures(map(Path, sys.argv[1:]))
+    for name, section in SECTIONS.items():
+        if text := section(figures):
+            print(f"### {name}\n\n{text}\n")
+    for problem in problems(figures):
+        print(problem)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """What a unit of work costs beside the interpreter's own spawn and commit of the same walker.
 
 Both in one process, on a graph in a file, by the processor time of one thread, in rounds that take
-turns. usage: unit_of_work.py [rounds]. With --profile, where a unit of work has its time instead.
+turns. usage: unit_of_work.py [rounds] [--json] [walker]. With --profile, where a unit of work has
+its time instead.
 """
 
 import contextlib
 import cProfile
+import json
 import pstats
 import statistics
 import sys
@@ -93,10 +95,11 @@ def main() -> None:
                 profile.disable()
                 pstats.Stats(profile).sort_stats("tottime").print_stats(25)
                 return
-            rounds = int(words[0]) if words else 7
-            found: dict[str, list[tuple[float, float]]] = {walker: [] for walker in WALKERS}
+            rounds = next((int(word) for word in words if word.isdigit()), 7)
+            chosen = [walker for walker in WALKERS if walker in words] or WALKERS
+            found: dict[str, list[tuple[float, float]]] = {walker: [] for walker in chosen}
             for _ in range(rounds):
-                for walker in WALKERS:
+                for walker in chosen:
                     ours = microseconds(lambda: unit(walker))  # noqa: B023 - called at once
                     cls = interpreter.walkers[walker].cls
                     with own_context(folder):
@@ -104,11 +107,20 @@ def main() -> None:
                     found[walker].append((ours, theirs))
         finally:
             interpreter.close()
-    print("| walker | a unit of work, us | the interpreter's spawn and commit, us | ratio |")
-    print("| --- | ---: | ---: | ---: |")
+    show(found, as_json="--json" in words)
+
+
+def show(found: dict[str, list[tuple[float, float]]], as_json: bool) -> None:
+    if not as_json:
+        print("| walker | a unit of work, us | the interpreter's spawn and commit, us | ratio |")
+        print("| --- | ---: | ---: | ---: |")
     for walker, pairs in found.items():
         ours, theirs = (statistics.median(numbers) for numbers in zip(*pairs, strict=True))
-        print(f"| {walker} | {ours:.0f} | {theirs:.0f} | {ours / theirs:.2f} |")
+        if as_json:
+            figures = {"us_each": round(ours, 1), "theirs_us": round(theirs, 1)}
+            print(json.dumps({"walker": walker, **figures, "ratio": round(ours / theirs, 3)}))
+        else:
+            print(f"| {walker} | {ours:.0f} | {theirs:.0f} | {ours / theirs:.2f} |")
 
 
 if __name__ == "__main__":

@@ -117,7 +117,15 @@ std::string Load::run() {
     const Mark begin = mark();
     load_until(measure_until);
     measuring_ = false;
-    return report + report_load(begin, mark()) + "}";
+    const Mark done = mark();
+    drain();
+    return report + report_load(begin, done) + "}";
+}
+
+// What was published has a while to arrive: what then is missing was lost.
+void Load::drain() {
+    const std::uint64_t give_up = after(now_ns(), options_.is_fanout() ? options_.drain_s : 0);
+    while (outstanding_ > 0 && now_ns() < give_up) turn(longest_wait_ns);
 }
 
 void Load::connect_all() {
@@ -287,6 +295,7 @@ std::string Load::report_load(const Mark& begin, const Mark& end) const {
         print(report, ",\"lost_windows\":%llu,\"published\":%u,\"completed\":%llu",
               static_cast<unsigned long long>(lost_windows_), published_,
               static_cast<unsigned long long>(completed_));
+        print(report, ",\"undelivered\":%llu", static_cast<unsigned long long>(outstanding_));
     } else {
         print(report, ",\"msgs_s\":%.0f", per_second(answered_));
     }

@@ -34,6 +34,7 @@ class Load {
     void publish_what_is_due(std::uint64_t now);
     void request_what_is_due(std::uint64_t now);
     void note_second();
+    void drain();
     Mark mark() const;
     std::string report_connect() const;
     std::string report_load(const Mark& begin, const Mark& end) const;

@@ -64,6 +64,7 @@ Options parse_options(int argc, char** argv) {
         {"--warm", number(options.warmup_s)},
         {"--settle", number(options.settle_s)},
         {"--connect-timeout", number(options.connect_timeout_s)},
+        {"--drain", number(options.drain_s)},
         {"--rate", number(options.rate)},
         {"--stall", number(options.stall_fraction)},
         {"--stall-rcvbuf", integer(options.stall_rcvbuf_bytes)},

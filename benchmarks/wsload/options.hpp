@@ -34,6 +34,7 @@ struct Options {
     double warmup_s = 0.5;
     double settle_s = 1;
     double connect_timeout_s = 60;
+    double drain_s = 5;         // fan-out: the longest wait for what is still on its way
     double rate = 0;            // messages/s whatever happens, 0: closed loop
     double stall_fraction = 0;  // of the subscribers, which never read
     int stall_rcvbuf_bytes = 4096;

@@ -1,6 +1,7 @@
 """The benchmarks' own tools: the load generator gets what it asks for, and the tables hold it."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,12 @@ from xml.etree import ElementTree as ET
 import pytest
 
 import compare
+import measures
+import servers
+import summary
 from conftest import Serve
-from support import REPOSITORY, ServerProcess, scaled
+from results import Figures
+from support import REPOSITORY, ServerProcess, bound, scaled
 
 BENCHMARKS = REPOSITORY / "benchmarks"
 SHORT = ["--dur", "0.3", "--warm", "0.1", "--settle", "0"]
@@ -41,7 +46,7 @@ def load(wsload: Path, server: ServerProcess, *options: str) -> dict[str, Any]:
     return result
 
 
-@pytest.mark.parametrize("test", ["echo", "walker"])
+@pytest.mark.parametrize("test", ["echo", "walker", "ping"])
 def test_every_request_is_answered_well(wsload: Path, server: ServerProcess, test: str) -> None:
     result = load(wsload, server, "--test", test, "--n", "8", "--depth", "2")
     assert result["msgs_s"] > 0
@@ -85,30 +90,80 @@ def test_a_wrong_option_is_named(wsload: Path) -> None:
     assert (done.returncode, done.stderr) == (2, "wsload: unknown option --windw\n")
 
 
-def test_the_tables_and_plots_show_what_was_measured(
-    wsload: Path, server: ServerProcess, tmp_path: Path
-) -> None:
-    results = tmp_path / "results.jsonl"
-    result = load(wsload, server, "--test", "echo", "--n", "64", "--label", "product")
-    taken = result | {"tag": "echo64", "others": 3} | compare.about()
-    results.write_text(json.dumps(taken) + "\n")
-    run: list[str | Path] = [sys.executable, BENCHMARKS / "summary.py", results]
-    shown = subprocess.run(run, capture_output=True, text=True, check=True).stdout
-    assert f"| echo, 64 connections | messages/s | {result['msgs_s']:,} | 3 % |" in shown
-    assert f"Machine: {taken['machine']}. Commit: {taken['commit'][:12]}." in shown
-    run = [sys.executable, BENCHMARKS / "plots.py", results, tmp_path / "plots"]
+@pytest.fixture(scope="module")
+def results(wsload: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every part once, as small and as short as it goes."""
+    subprocess.run([BENCHMARKS / "setup.sh", "hub"], cwd=REPOSITORY, check=True)
+    assert wsload.exists()
+    out = tmp_path_factory.mktemp("benchmarks") / "results.jsonl"
+    command: list[str | Path] = [sys.executable, BENCHMARKS / "compare.py", "--tiny", "--out", out]
+    command += ["--repeats", "0", "--peers", "epoll-batch"]
+    subprocess.run(bound([str(word) for word in command]), check=True, timeout=scaled(300))
+    return out
+
+
+def test_every_part_measures_without_a_loss(results: Path) -> None:
+    figures = Figures([results])
+    assert figures.failed == []
+    assert summary.problems(figures) == []
+    assert {line["part"] for line in figures.lines} == set(compare.PARTS) - {"large", "unit"}
+    measured = {str(line["tag"]) for line in figures.lines}
+    assert measured >= set(measures.PEER_ROWS) | set(measures.PAIR_ROWS) | {"descriptors"}
+    assert all(line["machine"] and line["versions"] and line["commit"] for line in figures.lines)
+
+
+def test_each_goal_is_shown_beside_what_was_measured(results: Path) -> None:
+    shown = summary.goals(Figures([results]))
+    alone = [goal for goal in measures.GOALS if goal.theirs not in compare.PEERS.split(",")]
+    assert all(
+        goal.bound() in shown and measures.MEASURES[goal.tag].what in shown
+        for goal in alone
+        if goal.tag != "unit-trivial"
+    )
+
+
+def test_the_page_and_its_plots_are_made_of_the_results(results: Path, tmp_path: Path) -> None:
+    page = tmp_path / "performance.md"
+    page.write_text((REPOSITORY / "docs/performance.md").read_text())
+    run: list[str | Path] = [sys.executable, BENCHMARKS / "write_docs.py", results, "--page", page]
     subprocess.run(run, check=True)
-    (plot,) = (tmp_path / "plots").iterdir()
-    texts = [element.text for element in ET.parse(plot).iter() if element.text]
-    assert plot.name == "echo64.svg"
-    assert {"this server", f"{result['msgs_s']:,}"} <= set(texts)
+    text = page.read_text()
+    plots = re.findall(r"!\[.*\]\((plots/.*\.svg)\)", text)
+    assert len(plots) == len(set(plots)) == 7
+    for plot in plots:
+        texts = [element.text for element in ET.parse(tmp_path / plot).iter() if element.text]
+        assert "this server" in texts or "100" in texts
+    again = text
+    subprocess.run(run, check=True)
+    assert page.read_text() == again
+
+
+def test_a_run_that_others_disturbed_counts_only_where_there_is_no_better_one(
+    tmp_path: Path,
+) -> None:
+    lines = [
+        {"tag": "echo1", "label": name, "msgs_s": rate, "disturbed": disturbed}
+        for name, rate, disturbed in [("a", 1, True), ("a", 5, False), ("b", 7, True)]
+    ]
+    file = tmp_path / "results.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    figures = Figures([file])
+    assert figures.numbers("echo1", "a", "msgs_s") == [5]
+    assert figures.numbers("echo1", "b", "msgs_s") == [7]
+
+
+def test_a_part_takes_the_place_of_what_it_measured_before(tmp_path: Path) -> None:
+    file = tmp_path / "results.jsonl"
+    file.write_text("".join(json.dumps({"part": part}) + "\n" for part in ("echo", "fanout")))
+    compare.without(file, ["echo"])
+    assert [json.loads(line)["part"] for line in file.read_text().splitlines()] == ["fanout"]
 
 
 def test_a_peer_that_is_not_set_up_is_left_out_and_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(compare.PEERS, "absent", compare.Peer(["/nowhere/absent"]))
-    assert not compare.installed("absent")
+    monkeypatch.setitem(servers.PEERS, "absent", servers.Peer(("/nowhere/absent",)))
+    assert not servers.installed("absent")
     assert capsys.readouterr().out == "Left out: absent is not set up here\n"
 
 

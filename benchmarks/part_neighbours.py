@@ -1,0 +1,114 @@
+"""What one client or its walkers may do to others: stalls, floods, busy workers, full tables."""
+
+import socket
+import time
+from functools import partial
+
+from flood import FLOODS, Flood
+from machine import processor_seconds
+from runner import Bench, Result
+from servers import Running
+
+ECHO = "--test echo --n 64 --rate 3200 --payload 64"  # 50 a second each: below the default limit
+
+
+def stall(bench: Bench) -> None:
+    """2 of 200 subscribers never read."""
+    live, stalled = bench.count(198), max(1, bench.count(2))
+    times = f"--dur {bench.seconds(5)} --warm {bench.seconds(1)} --settle .2 --timeline"
+    for label, who in (
+        ("none stalled", f"--n {live}"),
+        ("2 stalled", f"--n {live + stalled} --stall {stalled / (live + stalled):.4f}"),
+    ):
+        bench.record("stall", label, partial(stalling, bench, f"{who} {times}"))
+
+
+def stalling(bench: Bench, options: str) -> Result:
+    with bench.fresh("product") as server:
+        result = bench.load(server, f"--test fanout --window 16 --payload 4096 {options}")
+    if result.get("timeline"):
+        memory = [second[3] for second in result["timeline"]]  # type: ignore[attr-defined]
+        # From the first second, when the stalled ones' queues are full, to the end.
+        result["grown_mb"] = round((memory[-1] - memory[0]) / 1024, 1)
+    return result
+
+
+def flood(bench: Bench) -> None:
+    """Echoes of 64 clients, with all limits as they come, while another client floods."""
+    times = f"--dur {bench.seconds(3)} --warm {bench.seconds(0.5)} --settle .2"
+    with bench.fresh("product-guarded") as server:
+        bench.record("flood", "alone", partial(bench.load, server, f"{ECHO} {times}"))
+        for kind in FLOODS:
+            bench.record("flood", kind, partial(beside_a_flood, bench, server, kind, times))
+
+
+def beside_a_flood(bench: Bench, server: Running, kind: str, times: str) -> Result:
+    with Flood(server.port, kind) as flooding:
+        result = bench.load(server, f"{ECHO} {times}")
+    return result | {"flooded_frames": flooding.frames(), "floods_ended": flooding.ended()}
+
+
+def busy_workers(bench: Bench) -> None:
+    """Pings of 16 clients while 64 others have a walker in every worker, on both cores."""
+    ping = f"--test ping --n 16 --rate 1000 --dur {bench.seconds(3)} --warm {bench.seconds(0.5)}"
+    server = bench.server("product-1")
+    bench.record("workers", "idle", partial(bench.load, server, ping))
+
+    def beside_walkers() -> Result:
+        working = bench.start(
+            server, f"--test walker --walker work --n 64 --dur {bench.seconds(9)}"
+        )
+        try:
+            result = bench.load(server, ping)
+        finally:
+            working.stop()
+        return result
+
+    bench.record("workers", "walkers in every worker", beside_walkers)
+    server.settle()
+
+
+def descriptors(bench: Bench) -> None:
+    """At the limit of open files accepting pauses, those who are in are served; then it goes on."""
+    bench.record("descriptors", "product", partial(without_descriptors, bench))
+
+
+def without_descriptors(bench: Bench) -> Result:
+    seconds = bench.seconds(3)
+    # More connections than the descriptors leave are let in, so that the descriptors run out.
+    allowed = {"JAC_CLOUD_MAX_CONNECTIONS": "100000"}
+    limit = 300
+    with bench.fresh("product-guarded", ("prlimit", f"--nofile={limit}"), allowed) as server:
+        echo = f"--test echo --n 20 --rate 400 --dur {seconds} --warm 1 --settle {bench.seconds(4)}"
+        live = bench.start(server, echo)
+        deadline = time.monotonic() + 30
+        before = server.files()
+        while server.files() < before + 20 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        waiting = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(limit + 100)]
+        while server.files() < limit - 2 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        at_limit = server.files()
+        idle_from, cpu_from = time.monotonic(), processor_seconds(server.pid)
+        time.sleep(bench.seconds(2))  # before the echoes begin: what is counted is the waiting
+        cpu = processor_seconds(server.pid) - cpu_from
+        idle_for = time.monotonic() - idle_from
+        result = live.result()
+        for connection in waiting:
+            connection.close()
+        resumed_from = time.monotonic()
+        resumed = answers_health(server.port)
+    return result | {
+        "cpu_percent": round(100 * cpu / idle_for, 1),
+        "files_at_limit": at_limit,
+        "resumed": resumed,
+        "resumed_s": round(time.monotonic() - resumed_from, 2),
+    }
+
+
+def answers_health(port: int) -> bool:
+    """Whether a new connection is accepted and answered."""
+    with socket.create_connection(("127.0.0.1", port), 20) as connection:
+        connection.settimeout(20)
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        return connection.recv(65536).startswith(b"HTTP/1.1 200")
