@@ -47,6 +47,8 @@ void Config::validate() const {
     check_range("message_timeout", message_timeout, 0.01, day, "seconds", true);
     check_range("client_events_policy_timeout", client_events_policy_timeout, 0.01, day, "seconds");
     check_range("client_events_policy_ttl", client_events_policy_ttl, 0.01, day, "seconds", true);
+    check_range("client_events_policy_recheck", client_events_policy_recheck, 0.01, day, "seconds",
+                true);
     check_range("client_events_policy_answers", client_events_policy_answers, 1U, 10'000'000U,
                 "answers");
     // The least holds a handshake's answer and the connection frame of the longest channel id.

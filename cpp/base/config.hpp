@@ -21,6 +21,8 @@ struct Config {
     unsigned backlog = 4096;       // connections the kernel holds until they are accepted
     unsigned max_connections = 0;  // 0: as the descriptor limit allows, less a reserve of 64
     unsigned max_connections_per_address = 0;  // 0: no limit
+    // Addresses and networks, or "*": whom they name in X-Forwarded-For is who connects.
+    std::vector<std::string> trusted_proxies;
     std::string tls_cert;         // PEM file of a certificate and its issuers'; empty: no TLS
     std::string tls_key;          // PEM file of its key; empty: in the same file
     unsigned max_handshakes = 0;  // that have not said what they want; 0: no limit
@@ -37,6 +39,7 @@ struct Config {
     ClientEvents client_events = ClientEvents::anyone;
     double client_events_policy_timeout = 2;         // for an answer of the app's policy
     double client_events_policy_ttl = 10;            // an answer is kept; 0: none is
+    double client_events_policy_recheck = 60;        // between questions about members; 0: none
     unsigned client_events_policy_answers = 10'000;  // kept by each shard
     std::vector<std::string> allowed_origins;
 
@@ -44,7 +47,7 @@ struct Config {
     double ping_interval = 20;                        // 0: no pings
     double pong_timeout = 20;
 
-    double handshake_timeout = 10;  // connect to the end of the request's header
+    double handshake_timeout = 10;  // connect to the end of the request's header; a token's check
     std::size_t max_header_bytes = std::size_t{16} << 10;
     std::size_t max_body_bytes = std::size_t{10} << 20;
     double idle_timeout = 75;  // between requests on a kept-alive connection

@@ -56,6 +56,10 @@ Config read_config(const py::dict& settings) {
         {"backlog", number(config.backlog)},
         {"max_connections", number(config.max_connections)},
         {"max_connections_per_address", number(config.max_connections_per_address)},
+        {"trusted_proxies",
+         [&](auto&, auto value) {
+             config.trusted_proxies = value.template cast<std::vector<std::string>>();
+         }},
         {"tls_cert", [&](auto&, auto value) { config.tls_cert = py::str(value); }},
         {"tls_key", [&](auto&, auto value) { config.tls_key = py::str(value); }},
         {"max_handshakes", number(config.max_handshakes)},
@@ -70,6 +74,7 @@ Config read_config(const py::dict& settings) {
          [&](auto& name, auto value) { read_client_events(config.client_events, name, value); }},
         {"client_events_policy_timeout", number(config.client_events_policy_timeout)},
         {"client_events_policy_ttl", number(config.client_events_policy_ttl)},
+        {"client_events_policy_recheck", number(config.client_events_policy_recheck)},
         {"client_events_policy_answers", number(config.client_events_policy_answers)},
         {"allowed_origins",
          [&](auto&, auto value) {
@@ -155,6 +160,13 @@ std::unique_ptr<Job> take(Lane<Job>& lane) {
     const GilRelease release;
     auto job = lane.take();
     return job ? std::make_unique<Job>(std::move(*job)) : nullptr;
+}
+
+// Who waited for one that is overdue has been told, or has gone.
+std::unique_ptr<TokenCheck> take_token_check(Server& server) {
+    auto check = take(server.services().token_lane);
+    while (check && check->overdue()) check = take(server.services().token_lane);
+    return check;
 }
 
 std::optional<std::vector<LogRecord>> take_logs(Server& server) {
@@ -285,7 +297,7 @@ void register_server(py::module_& module) {
         .def("start", &start)
         .def_property_readonly("port", &Server::port)
         .def("take_event", [](Server& server) { return take(server.services().walker_lane); })
-        .def("take_token_check", [](Server& server) { return take(server.services().token_lane); })
+        .def("take_token_check", &take_token_check)
         .def("take_question", [](Server& server) { return take(server.services().policy_lane); })
         .def("take_logs", &logs_as_tuples)
         .def_property_readonly("http_fd", &http_fd)

@@ -31,6 +31,7 @@ void Session::open(std::string_view response_head) {
         return;
     }
     reply_connection({});
+    begin_membership();
     if (context_.config.ping_interval > 0) {
         ping_at_ = context_.now + to_duration(context_.config.ping_interval);
     }
@@ -60,6 +61,7 @@ void Session::lost() {
     parser_.stop();
     outbox().clear();
     ping_at_ = pong_due_ = message_due_ = close_due_ = TimePoint::max();
+    membership_.reset();
 }
 
 void Session::close(CloseCode code) {
@@ -70,6 +72,7 @@ void Session::close(CloseCode code) {
     }
     phase_ = Phase::closing;
     ping_at_ = pong_due_ = message_due_ = TimePoint::max();
+    membership_.reset();
     close_due_ = context_.now + close_timeout;
     context_.hub.send_final(*this, Opcode::close, close_payload(code));
     changed();
@@ -214,8 +217,9 @@ void Session::resume() {
 // --- time
 
 TimePoint Session::deadline() const noexcept {
-    const auto policy_due = asking_ ? asking_->due : TimePoint::max();
-    return std::min({ping_at_, pong_due_, message_due_, close_due_, policy_due});
+    const auto due = [](const auto& waits) { return waits ? waits->due : TimePoint::max(); };
+    return std::min({ping_at_, pong_due_, message_due_, close_due_, due(asking_), due(checking_),
+                     due(membership_)});
 }
 
 void Session::start_pong_clock() {
@@ -230,6 +234,11 @@ void Session::start_message_clock() {
 void Session::on_deadline() {
     const auto now = context_.now;
     if (asking_ && now >= asking_->due) policy_decided(asking_->question.number, std::nullopt);
+    if (checking_ && now >= checking_->due) {
+        reached(Limit::handshake_timeout);
+        token_checked(checking_->number, TokenProblem::unchecked);
+    }
+    if (membership_ && now >= membership_->due) check_membership();
     if (now >= close_due_) {
         lost();
         changed();

@@ -90,8 +90,9 @@ class Session : public Subscriber, private FrameHandler {
 
     // The answers to submit_*, on the shard's thread.
     void walker_done(std::string_view reply, std::optional<ReplyError> error = std::nullopt);
-    void token_checked(const TokenAnswer& answer);
-    // One that comes after policy_timeout is ignored. None: the policy failed.
+    // Those two with the number of what was asked: one that comes too late is ignored.
+    void token_checked(std::uint64_t number, const TokenAnswer& answer);
+    // None: the policy failed.
     void policy_decided(std::uint64_t number, std::optional<bool> allowed);
 
   protected:
@@ -100,7 +101,7 @@ class Session : public Subscriber, private FrameHandler {
     // Hands work on; the answer comes through walker_done, token_checked or policy_decided, never
     // from within.
     virtual void submit_walker(WalkerJob::Request request) = 0;
-    virtual void submit_token(std::string token) = 0;
+    virtual void submit_token(std::string token, std::uint64_t number) = 0;
     virtual void submit_question(const PolicyQuestion& question) = 0;
     // reading(), deadline() or ended() may have changed.
     virtual void changed() = 0;
@@ -120,6 +121,20 @@ class Session : public Subscriber, private FrameHandler {
         Identity identity;
         std::string id;                   // of its event
         std::optional<ReplyError> error;  // what its client is told first
+    };
+
+    // The change_user whose token is being checked, and until when.
+    struct Checking {
+        std::uint64_t number;
+        std::string id;  // of its event
+        TimePoint due;
+    };
+
+    // A channel of the client's choice, which the policy is asked about again and again: `question`
+    // is out until `due`, or is due then.
+    struct Membership {
+        std::optional<PolicyQuestion> question;
+        TimePoint due;
     };
 
     // What waits for the policy, and until when.
@@ -153,6 +168,10 @@ class Session : public Subscriber, private FrameHandler {
     void change_user(const ChangeOfUser& change);
     void finish_change(const ChangeOfUser& change, Verdict verdict);
     bool speaks_for_nobody() const;
+    void begin_membership();
+    void check_membership();
+    void finish_membership(Verdict verdict);
+    void leave_channel();
     void reply(std::string_view text);
     void reply_error(ReplyError error, const ClientEvent& event);
     void count(EventType type, std::optional<ReplyError> error = std::nullopt);
@@ -170,8 +189,9 @@ class Session : public Subscriber, private FrameHandler {
     std::unique_ptr<std::deque<Held>> held_;  // most sessions never need it
     std::size_t held_bytes_ = 0;
     std::unique_ptr<Asking> asking_;
-    std::string pending_id_;  // of the change_user that is being checked
-    double tokens_;           // of the rate limit's bucket
+    std::unique_ptr<Checking> checking_;
+    std::unique_ptr<Membership> membership_;  // none where nobody is asked
+    double tokens_;                           // of the rate limit's bucket
     TimePoint refilled_at_;
     TimePoint ping_at_ = TimePoint::max();
     TimePoint pong_due_ = TimePoint::max();
@@ -185,6 +205,7 @@ class Session : public Subscriber, private FrameHandler {
     bool owns_channel_ = false;
     bool identity_lost_ = false;
     bool pong_expected_ = false;
+    std::uint32_t checks_ = 0;  // of tokens, begun
 };
 
 }  // namespace jac::cloud

@@ -135,12 +135,16 @@ void Session::act_change_user(const ClientEvent& event) {
         return;
     }
     busy_ = true;
-    pending_id_ = event.id;
-    submit_token(std::string(*event.token));
+    checking_ = std::make_unique<Checking>(
+        Checking{++checks_, std::string(event.id),
+                 context_.now + to_duration(context_.config.handshake_timeout)});
+    submit_token(std::string(*event.token), checking_->number);
 }
 
-void Session::token_checked(const TokenAnswer& answer) {
-    std::string id = std::exchange(pending_id_, {});
+void Session::token_checked(std::uint64_t number, const TokenAnswer& answer) {
+    if (!checking_ || checking_->number != number) return;  // its time was up
+    std::string id = std::move(checking_->id);
+    checking_.reset();
     if (const auto* identity = std::get_if<Identity>(&answer)) {
         change_user({*identity, std::move(id), std::nullopt});
     } else if (std::get<TokenProblem>(answer) == TokenProblem::invalid) {

@@ -14,6 +14,12 @@ void Session::ask_policy(PolicyQuestion question, std::variant<Held, ChangeOfUse
 }
 
 void Session::policy_decided(std::uint64_t number, std::optional<bool> allowed) {
+    if (membership_ && membership_->question && membership_->question->number == number) {
+        const auto asked = std::move(*membership_->question);
+        finish_membership(context_.policy.settle(asked, allowed, context_.now));
+        changed();
+        return;
+    }
     if (!asking_ || asking_->question.number != number) return;  // its time was up
     const auto asked = std::move(asking_);
     const auto verdict = context_.policy.settle(asked->question, allowed, context_.now);
@@ -54,13 +60,51 @@ void Session::finish_change(const ChangeOfUser& change, Verdict verdict) {
     // Where the token was taken back meanwhile, nobody has been asked about the public user.
     const bool stays = verdict == Verdict::allowed && !(revoked && context_.policy.on());
     if (!stays && !owns_channel_) {
-        context_.hub.change_channel(*this, random_id(std::time(nullptr)));
-        owns_channel_ = true;
+        leave_channel();
         if (!error) error = reply_error_of(verdict);
     }
+    begin_membership();  // of another user: what was asked about the one before does not count
     count(EventType::change_user, error);
     if (error) reply(error_reply(*error, to_string(EventType::change_user), change.id));
     reply_connection(change.id);
+}
+
+// --- staying in a channel
+
+void Session::begin_membership() {
+    const auto interval = to_duration(context_.config.client_events_policy_recheck);
+    membership_.reset();
+    if (!context_.policy.on() || owns_channel_ || interval.count() == 0) return;
+    membership_ = std::make_unique<Membership>(Membership{std::nullopt, context_.now + interval});
+}
+
+void Session::check_membership() {
+    if (membership_->question) {
+        const auto asked = std::move(*membership_->question);
+        return finish_membership(context_.policy.settle(asked, std::nullopt, context_.now));
+    }
+    auto considered = context_.policy.may_join(identity(), channel_id(), context_.now);
+    if (const auto* verdict = std::get_if<Verdict>(&considered)) return finish_membership(*verdict);
+    membership_->question = std::move(std::get<PolicyQuestion>(considered));
+    membership_->due = context_.now + to_duration(context_.config.client_events_policy_timeout);
+    submit_question(*membership_->question);
+}
+
+// Without an answer the member stays until the next question: one that fails for a moment would
+// empty every channel.
+void Session::finish_membership(Verdict verdict) {
+    begin_membership();
+    if (verdict != Verdict::refused) return;
+    leave_channel();
+    reply(error_reply(ReplyError::forbidden, "error", {}));
+    reply_connection({});
+}
+
+// For one of its own, as who names none has.
+void Session::leave_channel() {
+    context_.hub.change_channel(*this, random_id(std::time(nullptr)));
+    owns_channel_ = true;
+    membership_.reset();
 }
 
 // Once its identity is lost, what a session still holds of it is without effect.

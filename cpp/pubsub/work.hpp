@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -77,18 +78,22 @@ class TokenCheck {
     // `done` runs on the answering thread: it posts to the shard and returns.
     using Done = std::function<void(TokenAnswer)>;
 
-    // `revocations` is how many there have been so far.
-    TokenCheck(std::string token, std::uint64_t revocations, Done done)
-        : token_(std::move(token)), revocations_(revocations), done_(std::move(done)) {}
+    using TimePoint = std::chrono::steady_clock::time_point;
+
+    // `revocations` is how many there have been so far. Nobody waits for an answer after `due`.
+    TokenCheck(std::string token, std::uint64_t revocations, TimePoint due, Done done)
+        : token_(std::move(token)), revocations_(revocations), due_(due), done_(std::move(done)) {}
     TokenCheck(TokenCheck&& other) noexcept
         : token_(std::move(other.token_)),
           revocations_(other.revocations_),
+          due_(other.due_),
           done_(std::exchange(other.done_, nullptr)) {}
     TokenCheck& operator=(TokenCheck&&) = delete;
     ~TokenCheck() { answer(TokenProblem::unchecked); }
 
     const std::string& token() const noexcept { return token_; }
     std::uint64_t revocations() const noexcept { return revocations_; }
+    bool overdue() const { return std::chrono::steady_clock::now() >= due_; }
 
     void answer(TokenAnswer whose) {
         if (auto done = std::exchange(done_, nullptr)) done(std::move(whose));
@@ -97,6 +102,7 @@ class TokenCheck {
   private:
     std::string token_;
     std::uint64_t revocations_;
+    TimePoint due_;
     Done done_;
 };
 

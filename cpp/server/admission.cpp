@@ -21,6 +21,12 @@ void Ticket::settle() noexcept {
     if (!std::exchange(settled_, true)) --admission_->handshakes_;
 }
 
+bool Ticket::comes_from(std::string address) {
+    if (!admission_->enter_address(address)) return false;
+    if (admission_->most_.for_address != 0) address_ = std::move(address);
+    return true;
+}
+
 std::variant<std::shared_ptr<Ticket>, Limit> Admission::admit(
     const std::string& address, std::atomic<std::uint64_t>& shard_count) {
     // Let in by one thread alone, so that what is looked at first cannot be passed meanwhile.
@@ -35,7 +41,7 @@ std::variant<std::shared_ptr<Ticket>, Limit> Admission::admit(
 }
 
 bool Admission::enter_address(const std::string& address) {
-    if (most_.for_address == 0) return true;
+    if (most_.for_address == 0 || address.empty()) return true;
     const std::lock_guard lock(mutex_);
     auto& count = by_address_[address];
     if (count >= most_.for_address) return false;
@@ -44,7 +50,7 @@ bool Admission::enter_address(const std::string& address) {
 }
 
 void Admission::leave_address(const std::string& address) {
-    if (most_.for_address == 0) return;
+    if (most_.for_address == 0 || address.empty()) return;
     const std::lock_guard lock(mutex_);
     const auto found = by_address_.find(address);
     if (--found->second == 0) by_address_.erase(found);

@@ -26,6 +26,10 @@ class Ticket {
     // It has said what it wants, and counts as a handshake no more. Idempotent.
     void settle() noexcept;
 
+    // Counts it as a connection from `address`, which only its request has told. False: there are
+    // too many of those. Once, where it was admitted without an address.
+    bool comes_from(std::string address);
+
   private:
     std::shared_ptr<Admission> admission_;
     std::string address_;
@@ -45,8 +49,8 @@ class Admission : public std::enable_shared_from_this<Admission> {
 
     explicit Admission(const Most& most) : most_(most) {}
 
-    // A place for a connection from `address`. It also counts in `shard_count`, which outlives it.
-    // Or the limit that leaves it none.
+    // A place for a connection from `address`; empty: of which that is not known yet. It also
+    // counts in `shard_count`, which outlives it. Or the limit that leaves it none.
     std::variant<std::shared_ptr<Ticket>, Limit> admit(const std::string& address,
                                                        std::atomic<std::uint64_t>& shard_count);
 

@@ -73,8 +73,29 @@ void HttpSession::open_websocket() {
         return refuse(*refusal);
     }
     upgrade_ = std::move(std::get<AcceptedUpgrade>(verdict));
+    if (!find_place()) return refuse(service_unavailable("There are too many connections!"));
     if (upgrade_.token) return check_token(std::move(*upgrade_.token));
     admit({});
+}
+
+// Behind a trusted proxy the client's address was not known when the connection was admitted.
+bool HttpSession::find_place() {
+    Error error;
+    const auto peer = stream_.socket().remote_endpoint(error).address();
+    const auto& proxies = shard_.services().proxies;
+    if (error || !proxies.trusts(peer)) return true;
+    std::string told;
+    for (const auto& [name, value] : parser_->request().fields) {
+        if (name != "x-forwarded-for") continue;
+        if (!told.empty()) told += ',';
+        told += value;
+    }
+    const auto client = proxies.client(peer, told);
+    if (client == peer) return true;
+    forwarded_for_ = address_text(client);
+    if (ticket_->comes_from(forwarded_for_)) return true;
+    reached(Limit::max_connections_per_address);
+    return false;
 }
 
 void HttpSession::check_token(std::string token) {
@@ -86,7 +107,8 @@ void HttpSession::check_token(std::string token) {
         });
     };
     auto& services = shard_.services();
-    TokenCheck check(std::move(token), services.revocations, std::move(answered));
+    TokenCheck check(std::move(token), services.revocations,
+                     read_deadline_.value_or(Clock::time_point::max()), std::move(answered));
     if (!services.token_lane.push(std::move(check))) {
         refuse(service_unavailable("The server is about to stop!"));
     }

@@ -359,6 +359,7 @@ void HttpSession::reached(Limit limit) {
 }
 
 std::string HttpSession::client_address() const {
+    if (!forwarded_for_.empty()) return forwarded_for_;
     Error error;
     const auto endpoint = stream_.socket().remote_endpoint(error);
     return error ? std::string() : address_text(endpoint.address());

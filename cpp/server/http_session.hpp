@@ -64,6 +64,7 @@ class HttpSession final : public Connection, public std::enable_shared_from_this
     void await_request();
 
     void open_websocket();
+    bool find_place();
     void check_token(std::string token);
     void on_token(const TokenAnswer& answer);
     void admit(const Identity& identity);
@@ -123,6 +124,7 @@ class HttpSession final : public Connection, public std::enable_shared_from_this
     AcceptedUpgrade upgrade_;
     Identity identity_;
     std::unique_ptr<PolicyQuestion> question_;  // that the upgrade waits for
+    std::string forwarded_for_;                 // the client of a trusted proxy, by its word
 
     std::string output_;  // being sent
     std::size_t sent_ = 0;

@@ -198,7 +198,10 @@ std::shared_ptr<Ticket> Listener::admit(const tcp::endpoint& client, Shard& shar
         refusal = service_unavailable("The server is about to stop!");
     } else {
         const auto address = address_text(client.address());
-        auto place = admission_->admit(address, shard.connection_count());
+        // Behind a proxy who connects is told by the request, and counted then.
+        const bool told_later = services_.proxies.trusts(client.address());
+        auto place =
+            admission_->admit(told_later ? std::string() : address, shard.connection_count());
         if (auto* const ticket = std::get_if<std::shared_ptr<Ticket>>(&place)) return *ticket;
         services_.limits.reached(std::get<Limit>(place), "client", address);
         refusal = service_unavailable("There are too many connections!");

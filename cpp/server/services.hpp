@@ -11,6 +11,7 @@
 #include "base/log.hpp"
 #include "pubsub/broker.hpp"
 #include "pubsub/work.hpp"
+#include "server/trusted_proxies.hpp"
 #include "tls/tls_context.hpp"
 
 namespace jac::cloud {
@@ -22,6 +23,7 @@ struct Services {
     explicit Services(Config settings) : config(std::move(settings)) {}
 
     const Config config;
+    const TrustedProxies proxies{config.trusted_proxies};
     LogSink log;
     Limits limits{log};
     Lane<WalkerJob> walker_lane;

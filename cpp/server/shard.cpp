@@ -95,10 +95,10 @@ void Shard::answer_walker(std::uint64_t number, std::string_view reply,
     }
 }
 
-void Shard::answer_token(std::uint64_t number, const TokenAnswer& answer) {
+void Shard::answer_token(std::uint64_t number, std::uint64_t check, const TokenAnswer& answer) {
     if (const auto found = websockets_.find(number); found != websockets_.end()) {
         sessions_.now = std::chrono::steady_clock::now();
-        found->second->answer_token(answer);
+        found->second->answer_token(check, answer);
         arm_timer();
     }
 }

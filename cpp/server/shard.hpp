@@ -85,7 +85,7 @@ class Shard {
     // The answers to a session's work; nobody may be there to have them.
     void answer_walker(std::uint64_t number, std::string_view reply,
                        std::optional<ReplyError> error);
-    void answer_token(std::uint64_t number, const TokenAnswer& answer);
+    void answer_token(std::uint64_t number, std::uint64_t check, const TokenAnswer& answer);
     void answer_policy(std::uint64_t number, std::uint64_t question, std::optional<bool> allowed);
 
     // Ends the WebSockets whose token is revoked. `count` as for TokenIndex::revoke.

@@ -171,13 +171,15 @@ void WebsocketConnection::submit_walker(WalkerJob::Request request) {
     services.walker_lane.push(WalkerJob(std::move(request), std::move(done)));
 }
 
-void WebsocketConnection::submit_token(std::string token) {
-    auto done = [mailbox = shard_.mailbox(), &shard = shard_,
-                 number = number()](const TokenAnswer& answer) {
-        mailbox->post([&shard, number, answer] { shard.answer_token(number, answer); });
+void WebsocketConnection::submit_token(std::string token, std::uint64_t check) {
+    auto done = [mailbox = shard_.mailbox(), &shard = shard_, number = number(),
+                 check](const TokenAnswer& answer) {
+        mailbox->post(
+            [&shard, number, check, answer] { shard.answer_token(number, check, answer); });
     };
+    const auto due = context().now + to_duration(context().config.handshake_timeout);
     shard_.services().token_lane.push(
-        TokenCheck(std::move(token), shard_.services().revocations, std::move(done)));
+        TokenCheck(std::move(token), shard_.services().revocations, due, std::move(done)));
 }
 
 void WebsocketConnection::submit_question(const PolicyQuestion& question) {
@@ -194,8 +196,8 @@ void WebsocketConnection::answer_walker(std::string_view reply, std::optional<Re
     retire_if_done();
 }
 
-void WebsocketConnection::answer_token(const TokenAnswer& answer) {
-    token_checked(answer);
+void WebsocketConnection::answer_token(std::uint64_t check, const TokenAnswer& answer) {
+    token_checked(check, answer);
     retire_if_done();
 }
 

@@ -23,7 +23,7 @@ class WebsocketConnection final : public Session,
     // The shard's clock came to the session's place in the wheel.
     void on_wheel(TimePoint due);
     void answer_walker(std::string_view reply, std::optional<ReplyError> error);
-    void answer_token(const TokenAnswer& answer);
+    void answer_token(std::uint64_t check, const TokenAnswer& answer);
     void answer_policy(std::uint64_t question, std::optional<bool> allowed);
 
     void flush() override;
@@ -34,7 +34,7 @@ class WebsocketConnection final : public Session,
 
   private:
     void submit_walker(WalkerJob::Request request) override;
-    void submit_token(std::string token) override;
+    void submit_token(std::string token, std::uint64_t check) override;
     void submit_question(const PolicyQuestion& question) override;
     void changed() override;
 

@@ -65,7 +65,8 @@ class Settings(BaseSettings):
     )
     max_connections_per_address: int = _listen(
         0,
-        "Connections at once from one address; one more is answered 503.",
+        "Connections at once from one address; one more is answered 503. Through "
+        "`trusted_proxies`: WebSockets at once of one client, by `X-Forwarded-For`.",
         Range(1, 16_000_000, "connections", zero="no limit"),
     )
     max_handshakes: int = _listen(
@@ -92,6 +93,7 @@ class Settings(BaseSettings):
         "Addresses and networks of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` say who "
         "asks, and how. `*` for everyone: only where nobody but the proxy can connect.",
         check=checks.NETWORKS,
+        native=True,
     )
     root_path: str = _proxy(
         "", "Path that a proxy takes off before it hands requests on.", check=checks.ROOT_PATH
@@ -120,6 +122,12 @@ class Settings(BaseSettings):
         10.0,
         "Time that an answer of the policy is kept, for its user, action and target.",
         seconds(zero="none is kept"),
+    )
+    client_events_policy_recheck: float = _websocket(
+        60.0,
+        "Time after which the policy is asked again whether who is in a channel may be; who may "
+        "not any more leaves it.",
+        seconds(zero="never"),
     )
     client_events_policy_answers: int = _websocket(
         10_000,
@@ -174,7 +182,10 @@ class Settings(BaseSettings):
     )
 
     handshake_timeout: float = _http(
-        10.0, "Time from connecting to the end of the request's header.", seconds()
+        10.0,
+        "Time from connecting to the end of the request's header and the check of its token; also "
+        "for the check of the token of a `change_user`.",
+        seconds(),
     )
     idle_timeout: float = _http(
         75.0, "Time a kept-alive connection may wait for its next request.", seconds()

@@ -14,7 +14,7 @@ void Session::reply_connection(std::string_view /*id*/) {}
 void Session::count(EventType /*type*/, std::optional<ReplyError> /*error*/) {}
 void Session::count_unread(ReplyError /*error*/, std::string_view /*type*/) {}
 void Session::walker_done(std::string_view /*text*/, std::optional<ReplyError> /*error*/) {}
-void Session::token_checked(const TokenAnswer& /*answer*/) {}
+void Session::token_checked(std::uint64_t /*number*/, const TokenAnswer& /*answer*/) {}
 void Session::publish(const ClientEvent& /*event*/, const Targets& /*targets*/) {}
 const Targets& Session::targets_of(const ClientEvent& /*event*/) {
     return context_.targets;

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "frames.hpp"
-#include "pubsub/session.hpp"
+#include "tested_session.hpp"
 
 namespace jac::cloud {
 
@@ -44,16 +44,10 @@ class Member final : public Subscriber {
     void lose_identity() override {}
 };
 
-class Client final : public Session {
+class Client final : public TestedSession {
   public:
-    using Session::Session;
+    using TestedSession::TestedSession;
     void flush() override { take_all(outbox()); }
-
-  private:
-    void submit_walker(WalkerJob::Request) override {}
-    void submit_token(std::string) override {}
-    void submit_question(const PolicyQuestion&) override {}
-    void changed() override {}
 };
 
 // A shard that takes what comes at once.
@@ -169,17 +163,7 @@ void echo() {
     LogSink log;
     world.broker.attach(std::make_shared<DirectPort>(world.hub));
     Limits limits(log);
-    SessionContext context{config,
-                           limits,
-                           world.broker,
-                           world.hub,
-                           nullptr,
-                           0,
-                           EventReader({64, 1000}),
-                           std::make_shared<const WalkerTable>(),
-                           {},
-                           {},
-                           TimePoint(std::chrono::hours(1))};
+    auto context = session_context(config, limits, world.broker, world.hub, nullptr);
     Client client(context, 1, "0123456789abcdef01234567", "a-channel", {});
     client.open("HEAD");
     const auto sent = text_frame(event("client", client.client_id()));

@@ -8,7 +8,7 @@
 
 #include "check.hpp"
 #include "frames.hpp"
-#include "pubsub/session.hpp"
+#include "tested_session.hpp"
 
 namespace jac::cloud::fuzz {
 
@@ -20,9 +20,9 @@ class Port final : public ShardPort {
     bool post(std::function<void()>) override { return true; }
 };
 
-class FuzzedSession final : public Session {
+class FuzzedSession final : public TestedSession {
   public:
-    using Session::Session;
+    using TestedSession::TestedSession;
 
     void flush() override {
         end_if_overflowed();
@@ -36,16 +36,6 @@ class FuzzedSession final : public Session {
 
     std::string sent;
     bool stuck = false;
-    std::deque<WalkerJob::Request> walkers;
-    std::deque<std::string> tokens;
-
-  private:
-    void submit_walker(WalkerJob::Request request) override {
-        walkers.push_back(std::move(request));
-    }
-    void submit_token(std::string token) override { tokens.push_back(std::move(token)); }
-    void submit_question(const PolicyQuestion&) override {}
-    void changed() override {}
 };
 
 class World {
@@ -147,18 +137,8 @@ class World {
     LocalBroker broker_;
     std::shared_ptr<Port> port_ = std::make_shared<Port>();
     Hub hub_{0, broker_.directory()};
-    SessionContext context_{
-        config_,
-        limits_,
-        broker_,
-        hub_,
-        port_,
-        0,
-        EventReader({config_.max_json_depth, config_.max_targets}),
-        std::make_shared<const WalkerTable>(WalkerTable{{"w", false}, {"closed", true}}),
-        {},
-        {},
-        TimePoint(std::chrono::hours(1))};
+    SessionContext context_ =
+        session_context(config_, limits_, broker_, hub_, port_, {{"w", false}, {"closed", true}});
     std::array<std::unique_ptr<FuzzedSession>, 2> sessions_;
     std::string bytes_;
     std::uint64_t last_number_ = 0;

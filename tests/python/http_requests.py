@@ -195,6 +195,10 @@ def fields(*lines: bytes) -> bytes:
     return request(b"POST", GREET, head, b"0\r\n\r\n")
 
 
+def handshake(what: bytes) -> bytes:
+    return get(b"/websocket", b"Upgrade: websocket\r\nConnection: Upgrade\r\n" + what)
+
+
 CHUNKED = b"Transfer-Encoding: chunked"
 
 REFUSED = [
@@ -203,6 +207,7 @@ REFUSED = [
     Refused("two Hosts", get(fields=b"Host: a\r\n")),
     Refused("two Hosts in 1.0", get(fields=b"Host: b\r\n", version=b"1.0")),
     Refused("a Host that is a list", b"GET /healthz HTTP/1.1\r\nHost: a, b\r\n\r\n"),
+    Refused("a Host with a path and a query", b"GET /healthz HTTP/1.1\r\nHost: a/b?c=\r\n\r\n"),
     Refused("a Host with a user", b"GET /healthz HTTP/1.1\r\nHost: u@a\r\n\r\n"),
     Refused(
         "a target that names another host", b"GET http://b/healthz HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -292,6 +297,10 @@ REFUSED = [
     Refused("a header without end", b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 20_000, 431),
     Refused("101 fields", get(fields=b"X: a\r\n" * 100), 431),
     Refused("200 fields", get(fields=b"X: a\r\n" * 199), 431),
+    Refused("2,000 fields", get(fields=b"X:\r\n" * 1999), 431),
+    # A proxy that takes these for upgraded would let through what follows.
+    Refused("a handshake of another version", handshake(b"Sec-WebSocket-Version: 777\r\n"), 426),
+    Refused("a handshake without a key", handshake(b"Sec-WebSocket-Version: 13\r\n")),
     # What this server does not do
     Refused("an expectation that nobody knows", get(fields=b"Expect: 200-ok\r\n"), 417),
     Refused("the preface of HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),

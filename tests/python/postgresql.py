@@ -83,6 +83,15 @@ class Postgresql:
         finally:
             self._allow(url, allowed=True)
 
+    @contextmanager
+    def silent(self, url: str) -> Iterator[None]:
+        """Whoever asks for a user waits for the end of the block."""
+        engine = create_engine(url)
+        with engine.begin() as connection:
+            connection.execute(text("LOCK TABLE users IN ACCESS EXCLUSIVE MODE"))
+            yield
+        engine.dispose()
+
     def _allow(self, url: str, *, allowed: bool) -> None:
         name = make_url(url).database
         engine = create_engine(self._url("postgres"), isolation_level="AUTOCOMMIT")

@@ -19,12 +19,15 @@ TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 class RawSocket:
     """A WebSocket that does nothing by itself: it answers no ping and no goodbye."""
 
-    def __init__(self, port: int, query: str = "", source: str = "127.0.0.1") -> None:
+    def __init__(
+        self, port: int, query: str = "", source: str = "127.0.0.1", header: str = ""
+    ) -> None:
         self.socket = socket.create_connection(
             ("127.0.0.1", port), scaled(20), source_address=(source, 0)
         )
         self._received = b""
-        self.socket.sendall(HANDSHAKE % query.encode())
+        handshake = HANDSHAKE % query.encode()
+        self.socket.sendall(handshake.replace(b"\r\n\r\n", f"\r\n{header}\r\n".encode()))
         while b"\r\n\r\n" not in self._received:
             assert self._more(), "closed in the handshake"
         head, self._received = self._received.split(b"\r\n\r\n", 1)

@@ -1,13 +1,16 @@
 """Trusted proxies: who is believed about a client's address."""
 
 import asyncio
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
 from conftest import Serve
+from figures import OPEN, Figures
 from jac_cloud.proxies import BehindProxies, TrustedProxies
-from support import ServerProcess
+from sockets import RawSocket
+from support import ServerProcess, eventually
 
 INSIDE = ("10.0.0.0/8", "::1", "fd00::/8")
 
@@ -86,6 +89,34 @@ def test_logins_are_limited_by_the_address_behind_a_trusted_proxy_alone(
     # Made up by the client in front of what its proxy adds.
     assert login(server, "9.9.9.9, 203.0.113.7") == 429
     assert login(server, "203.0.113.8, 10.0.0.1") == (401 if trusted else 429)
+
+
+def test_websockets_are_limited_by_the_address_behind_a_trusted_proxy_and_the_proxy_is_not(
+    serve: Serve,
+) -> None:
+    server = serve("operating", trusted_proxies="127.0.0.1", max_connections_per_address=2, **OPEN)
+
+    def upgrade(live: ExitStack, forwarded_for: str) -> int:
+        header = f"X-Forwarded-For: {forwarded_for}\r\n"
+        return live.enter_context(RawSocket(server.port, header=header)).status
+
+    with ExitStack() as live:
+        assert [upgrade(live, "203.0.113.7") for _ in range(3)] == [101, 101, 503]
+        # Made up by the client in front of what its proxy adds.
+        assert upgrade(live, "9.9.9.9, 203.0.113.7") == 503
+        assert [upgrade(live, "203.0.113.8, 127.0.0.1") for _ in range(2)] == [101, 101]
+        # The proxy's own connections, for requests of whomever.
+        clients = [live.enter_context(server.http()) for _ in range(3)]
+        assert [client.get("/healthz").status_code for client in clients] == [200] * 3
+        figures = Figures(server)
+        assert figures("limits_reached_total", setting="max_connections_per_address") == 2
+        assert "203.0.113.7" in server.log()
+
+    def comes_back() -> bool:
+        with ExitStack() as again:
+            return upgrade(again, "203.0.113.7") == 101
+
+    eventually(comes_back, "its places are given back")
 
 
 def login(server: ServerProcess, forwarded_for: str) -> int:

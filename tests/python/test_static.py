@@ -44,6 +44,15 @@ def test_files_beside_the_app_are_served_at_the_root(server: ServerProcess) -> N
         assert http.get("/.well-known/security.txt").status_code == 200
 
 
+def test_a_thousand_ranges_of_a_file_cost_no_more_than_the_file(server: ServerProcess) -> None:
+    with server.http() as http:
+        for ranges in ("0-", "0-1", "-2"):
+            many = "bytes=" + ",".join([ranges] * 1000)
+            answer = http.get("/page.css", headers={"Range": many})
+            assert answer.status_code in (200, 206, 416)
+            assert len(answer.content) <= len(http.get("/page.css").content)
+
+
 def test_the_routes_are_there_beside_the_files(server: ServerProcess) -> None:
     with server.http() as http:
         assert http.post("/walker/greet").status_code == 200

@@ -17,6 +17,25 @@ async def refusal(server: ServerProcess, token: str) -> Response:
     return caught.value.response
 
 
+async def test_users_that_do_not_answer_hold_nobody_longer_than_a_handshake_may_take(
+    postgresql: Postgresql, serve: Serve
+) -> None:
+    url = postgresql.new_database()
+    server = serve("rest", database_url=url, handshake_timeout=1)
+    ada, bob = (server.register(f"{name}@example.com") for name in ("ada", "bob"))
+    async with await server.websocket(token=ada) as client:
+        before = client.root_id
+        with postgresql.silent(url):
+            error = await client.ask({"type": "change_user", "token": bob, "id": 1})
+            assert (error["code"], error["id"]) == ("unavailable", 1)
+            assert (await client.connection())["root_id"] == before
+            assert (await refusal(server, bob)).status_code == 503
+        # What is answered after all comes too late, and those that nobody waits for are left out.
+        assert (await client.change_user(ada))["root_id"] == before
+        await client.connection()
+        assert (await client.change_user(bob))["root_id"] != before
+
+
 async def test_while_the_users_are_away_a_token_is_neither_good_nor_bad(
     postgresql: Postgresql, serve: Serve
 ) -> None:

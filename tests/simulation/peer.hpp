@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,7 +10,7 @@
 #include <vector>
 
 #include "frames.hpp"
-#include "pubsub/session.hpp"
+#include "tested_session.hpp"
 
 namespace jac::cloud::simulation {
 
@@ -22,10 +21,10 @@ struct AskedToken {
 };
 
 // A session whose socket is a string: what it sends waits on the wire until the client reads it.
-class SimulatedSession final : public Session {
+class SimulatedSession final : public TestedSession {
   public:
-    using Session::Session;
     using Subscriber::joined;
+    using TestedSession::TestedSession;
 
     void flush() override {
         end_if_overflowed();
@@ -48,16 +47,6 @@ class SimulatedSession final : public Session {
 
     std::string wire;
     std::size_t wire_room = std::size_t{1} << 20;
-    std::deque<WalkerJob::Request> walkers;
-    std::deque<std::string> tokens;
-
-  private:
-    void submit_walker(WalkerJob::Request request) override {
-        walkers.push_back(std::move(request));
-    }
-    void submit_token(std::string token) override { tokens.push_back(std::move(token)); }
-    void submit_question(const PolicyQuestion&) override {}
-    void changed() override {}
 };
 
 // The frames that a client reads from its wire, in whatever pieces they come.

@@ -13,6 +13,7 @@ Config world_config() {
     config.message_rate = 0;
     config.outbox_bytes = 4096;
     config.held_events = 4;
+    config.handshake_timeout = 86400;  // token checks here take as long as they like
     return config;
 }
 
@@ -20,17 +21,8 @@ Config world_config() {
 
 World::Shard::Shard(unsigned index, World& world)
     : hub(index, world.broker_.directory()),
-      context{world.config_,
-              world.limits_,
-              world.broker_,
-              hub,
-              port,
-              index,
-              EventReader({world.config_.max_json_depth, world.config_.max_targets}),
-              std::make_shared<const WalkerTable>(WalkerTable{{"w", false}}),
-              {},
-              {},
-              world.now_} {
+      context(session_context(world.config_, world.limits_, world.broker_, hub, port,
+                              {{"w", false}}, index)) {
     world.broker_.attach(port);
 }
 

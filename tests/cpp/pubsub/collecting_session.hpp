@@ -4,7 +4,6 @@
 
 #include <array>
 #include <chrono>
-#include <deque>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -14,15 +13,15 @@
 
 #include "frames.hpp"
 #include "pubsub/queue_port.hpp"
-#include "pubsub/session.hpp"
+#include "tested_session.hpp"
 
 namespace jac::cloud {
 
 // A session whose socket takes all that is sent at the end of a turn, unless it is stuck, and whose
 // work is handed on to the test.
-class CollectingSession final : public Session {
+class CollectingSession final : public TestedSession {
   public:
-    using Session::Session;
+    using TestedSession::TestedSession;
 
     void flush() override {
         end_if_overflowed();
@@ -45,20 +44,9 @@ class CollectingSession final : public Session {
     std::string take_sent() { return std::exchange(sent_, {}); }
     std::vector<ServerFrame> take_frames() { return read_server_frames(take_sent()); }
 
-    std::deque<WalkerJob::Request> walkers;
-    std::deque<std::string> tokens;
-    std::deque<PolicyQuestion> questions;
-    int changes = 0;
     bool stuck = false;
 
   private:
-    void submit_walker(WalkerJob::Request request) override {
-        walkers.push_back(std::move(request));
-    }
-    void submit_token(std::string token) override { tokens.push_back(std::move(token)); }
-    void submit_question(const PolicyQuestion& question) override { questions.push_back(question); }
-    void changed() override { ++changes; }
-
     std::string sent_;
 };
 
@@ -177,18 +165,8 @@ class SessionTest : public testing::Test {
     LocalBroker broker_;
     std::shared_ptr<QueuePort> port_ = std::make_shared<QueuePort>();
     Hub hub_{0, broker_.directory()};
-    SessionContext context_{
-        config_,
-        limits_,
-        broker_,
-        hub_,
-        port_,
-        0,
-        EventReader({config_.max_json_depth, config_.max_targets}),
-        std::make_shared<const WalkerTable>(WalkerTable{{"open", false}, {"closed", true}}),
-        {},
-        {},
-        TimePoint(std::chrono::hours(1))};
+    SessionContext context_ = session_context(config_, limits_, broker_, hub_, port_,
+                                              {{"open", false}, {"closed", true}});
     std::vector<std::unique_ptr<CollectingSession>> sessions_;
     std::uint64_t last_number_ = 0;
 };

@@ -94,6 +94,84 @@ TEST_F(SessionPolicy, PausesReadingWhenTooManyEventsWait) {
     EXPECT_EQ(texts(session).size(), config_.held_events);
 }
 
+TEST_F(SessionPolicy, AMemberIsAskedAboutAgainAndStaysWhileItMay) {
+    config_.ping_interval = 0;
+    auto& session = open("lobby", holder("ann"));
+    pass(session, 60s);
+    ASSERT_EQ(session.questions.size(), 1U);
+    EXPECT_EQ(session.questions[0].action, PolicyAction::join);
+    EXPECT_EQ(session.questions[0].targets, std::vector<std::string>{"lobby"});
+    EXPECT_FALSE(session.busy()) << "its events do not wait for that";
+    EXPECT_EQ(ask(session, connection_event), Texts{connection_frame(session, root_of_7)});
+    decide(session, true);
+    EXPECT_EQ(texts(session), Texts{});
+    EXPECT_EQ(session.channel_id(), "lobby");
+    pass(session, 60s);
+    EXPECT_EQ(session.questions.size(), 1U) << "and again";
+}
+
+TEST_F(SessionPolicy, AMemberWhoMayNotStayIsToldAndHearsNothingMoreOfTheChannel) {
+    config_.ping_interval = 0;
+    auto& session = open("lobby", holder("ann"));
+    auto& other = open("lobby", holder("bob"));
+    pass(session, 60s);
+    decide(session, false);
+    const auto told = texts(session);
+    ASSERT_EQ(told.size(), 2U);
+    EXPECT_EQ(code(told[0]), "forbidden");
+    EXPECT_EQ(json::parse(told[0])["type"], "error");
+    EXPECT_EQ(told[1], connection_frame(session, root_of_7));
+    EXPECT_NE(session.channel_id(), "lobby");
+    say(other, channel_event("lobby", "{}"));
+    decide(other, true);
+    EXPECT_EQ(texts(other), Texts{"{}"});
+    EXPECT_EQ(texts(session), Texts{});
+    pass(session, 600s);
+    EXPECT_TRUE(session.questions.empty()) << "nobody else knows its channel now";
+}
+
+TEST_F(SessionPolicy, AMemberStaysWhereThePolicyHasNoAnswerAndIsAskedAboutLater) {
+    config_.ping_interval = 0;
+    auto& session = open("lobby", holder("ann"));
+    pass(session, 60s);
+    decide(session, std::nullopt);
+    pass(session, 60s);
+    ASSERT_EQ(session.questions.size(), 1U);
+    const auto late = session.questions.front().number;
+    session.questions.clear();
+    pass(session, 2s);
+    session.policy_decided(late, false);
+    hub_.flush();
+    EXPECT_EQ(texts(session), Texts{});
+    EXPECT_EQ(session.channel_id(), "lobby");
+    pass(session, 60s);
+    EXPECT_EQ(session.questions.size(), 1U);
+}
+
+TEST_F(SessionPolicy, WhatWasAskedAboutTheUserBeforeDoesNotCount) {
+    config_.ping_interval = 0;
+    auto& session = open("lobby", holder("ann"));
+    pass(session, 60s);
+    const auto before = session.questions.front().number;
+    session.questions.clear();
+    say(session, R"({"type":"change_user"})");
+    decide(session, true);
+    session.take_sent();
+    session.policy_decided(before, false);
+    hub_.flush();
+    EXPECT_EQ(texts(session), Texts{});
+    EXPECT_EQ(session.channel_id(), "lobby");
+}
+
+TEST_F(SessionPolicy, WhoeverHasAChannelOfItsOwnIsNotAskedAbout) {
+    config_.ping_interval = 0;
+    CollectingSession session(context_, ++last_number_, "client", "own", holder("ann"));
+    session.own_channel();
+    session.open("HEAD");
+    pass(session, 600s);
+    EXPECT_TRUE(session.questions.empty());
+}
+
 TEST_F(SessionPolicy, AnAnswerThatIsTooLateChangesNothing) {
     auto& session = open();
     say(session, channel_event("red", "{}"));

@@ -43,6 +43,31 @@ TEST_F(SessionTest, BecomesThePublicUserWhenTheTokenIsBadAfterAnError) {
               0U);
 }
 
+TEST_F(SessionTest, KeepsItsUserWhenATokenIsNotCheckedInTimeAndIgnoresALateAnswer) {
+    auto& session = open("lobby", user(7));
+    receive(session, text_frame(R"({"type":"change_user","token":"slow","id":1})") +
+                         text_frame(connection_event));
+    const auto slow = session.check;
+    pass(session, std::chrono::milliseconds(9999));
+    EXPECT_EQ(texts(session), Texts{});
+    pass(session, std::chrono::milliseconds(1));
+    const auto answers = texts(session);
+    ASSERT_EQ(answers.size(), 2U);
+    EXPECT_EQ(json::parse(answers[0])["code"], "unavailable");
+    EXPECT_EQ(json::parse(answers[0])["id"], 1);
+    EXPECT_EQ(answers[1], connection_frame(session, root_of_7)) << "what was held back goes on";
+    EXPECT_EQ(limits_.count(Limit::handshake_timeout), 1U);
+
+    say(session, R"({"type":"change_user","token":"next"})");
+    session.token_checked(slow, user(8));
+    hub_.flush();
+    EXPECT_EQ(texts(session), Texts{});
+    EXPECT_EQ(session.identity(), user(7));
+    session.token_checked(user(9));
+    hub_.flush();
+    EXPECT_EQ(session.identity(), user(9));
+}
+
 TEST_F(SessionTest, BecomesThePublicUserWithoutAToken) {
     for (const auto* event :
          {R"({"type":"change_user"})", R"({"type":"change_user","token":null})"}) {

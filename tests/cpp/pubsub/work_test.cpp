@@ -83,18 +83,19 @@ TEST(WalkerJob, IsAnsweredOnceWhateverIsCalled) {
 }
 
 TEST(TokenCheck, IsAnsweredOnceAndUncheckedWhenItIsDropped) {
+    const auto later = std::chrono::steady_clock::now() + std::chrono::hours(1);
     std::vector<TokenAnswer> answers;
     const auto done = [&answers](const TokenAnswer& answer) { answers.push_back(answer); };
     const Identity user{{0, 5}, true};
     {
-        TokenCheck check("token", 0, done);
+        TokenCheck check("token", 0, later, done);
         EXPECT_EQ(check.token(), "token");
         check.answer(user);
         check.answer(TokenProblem::invalid);
     }
     EXPECT_EQ(answers, (std::vector<TokenAnswer>{user}));
     {
-        TokenCheck check("token", 0, done);
+        TokenCheck check("token", 0, later, done);
         const TokenCheck moved(std::move(check));
     }
     EXPECT_EQ(answers, (std::vector<TokenAnswer>{user, TokenProblem::unchecked}));
