@@ -77,6 +77,10 @@ struct Slice {
     std::size_t size = 0;
 
     std::string_view view() const noexcept { return {block.get()->data() + offset, size}; }
+    // Whether it lies right behind the other.
+    bool follows(const Slice& other) const noexcept {
+        return block.get() == other.block.get() && offset == other.offset + other.size;
+    }
 };
 
 // Where a shard's frames are written, each once, one behind the other, so that what a turn sends

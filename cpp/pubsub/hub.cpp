@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 namespace jac::cloud {
 
@@ -20,6 +21,7 @@ void take_out(std::vector<Subscriber*>& members, std::size_t Subscriber::* posit
 
 void Hub::join(Subscriber& subscriber) {
     subscriber.joined_ = true;
+    least_outbox_ = std::min(least_outbox_, subscriber.outbox_.limit());
     subscriber.outbox_.count_into(counters_.outbox_bytes);
     by_number_.emplace(subscriber.number_, &subscriber);
     clients_.emplace(subscriber.client_id_, &subscriber);
@@ -75,6 +77,7 @@ void Hub::leave_user(Subscriber& subscriber) {
 }
 
 void Hub::enter_channel(Subscriber& subscriber) {
+    enqueue_run();
     auto& members = channels_[subscriber.channel_id_];
     subscriber.channel_position_ = members.size();
     members.push_back(&subscriber);
@@ -82,6 +85,7 @@ void Hub::enter_channel(Subscriber& subscriber) {
 }
 
 void Hub::leave_channel(Subscriber& subscriber) {
+    enqueue_run();
     const auto channel = channels_.find(subscriber.channel_id_);
     take_out(channel->second, &Subscriber::channel_position_, subscriber);
     if (channel->second.empty()) channels_.erase(channel);
@@ -108,10 +112,7 @@ class Hub::Frames {
     }
 
     const Slice& for_window(int window) {
-        // RFC 7692 section 5: control frames are never compressed.
-        if (window == 0 || is_control(opcode_) || payload_.size() < hub_.deflate_min_bytes_) {
-            return plain();
-        }
+        if (window == 0 || never_deflated()) return plain();
         const auto known = std::ranges::find(deflated_, window, &Deflated::window);
         if (known != deflated_.end()) return known->slice;
         auto slice = hub_.append_deflated(opcode_, payload_, window);
@@ -119,11 +120,10 @@ class Hub::Frames {
         return deflated_.back().slice;
     }
 
-  private:
-    struct Deflated {
-        int window;
-        Slice slice;
-    };
+    bool never_deflated() const noexcept {
+        // RFC 7692 section 5: control frames are never compressed.
+        return is_control(opcode_) || payload_.size() < hub_.deflate_min_bytes_;
+    }
 
     const Slice& plain() {
         if (!plain_) {
@@ -133,6 +133,12 @@ class Hub::Frames {
         }
         return *plain_;
     }
+
+  private:
+    struct Deflated {
+        int window;
+        Slice slice;
+    };
 
     Hub& hub_;
     Opcode opcode_;
@@ -150,9 +156,14 @@ std::optional<Slice> Hub::append_deflated(Opcode opcode, std::string_view payloa
 }
 
 std::size_t Hub::publish_frames(const Targets& targets, Frames frames) {
+    if (targets.kind() == TargetKind::channel && targets.names().size() == 1 &&
+        frames.never_deflated()) {
+        return put_off(targets.names().front(), frames);
+    }
+    enqueue_run();
     std::size_t count = 0;
     const auto to = [&](Subscriber& subscriber) {
-        enqueue(subscriber, frames.for_window(subscriber.deflate_window_));
+        push(subscriber, frames.for_window(subscriber.deflate_window_));
         ++count;
     };
     switch (targets.kind()) {
@@ -180,6 +191,48 @@ std::size_t Hub::publish_frames(const Targets& targets, Frames frames) {
     }
     counters_.deliveries.add(count);
     return count;
+}
+
+std::size_t Hub::put_off(const std::string& channel, Frames& frames) {
+    const auto found = channels_.find(channel);
+    if (found == channels_.end()) return 0;
+    const Slice& frame = frames.plain();
+    // No more than any outbox takes: whether it would overflow is asked once for all of them.
+    const bool goes_on = run_.members == &found->second && frame.follows(run_.frames) &&
+                         run_.frames.size + frame.size <= least_outbox_;
+    if (goes_on) {
+        run_.frames.size += frame.size;
+    } else {
+        enqueue_run();
+        run_ = {&found->second, frame};
+    }
+    const auto count = found->second.size();
+    counters_.deliveries.add(count);
+    return count;
+}
+
+bool Hub::awaits_run(const Subscriber& subscriber) const noexcept {
+    const auto position = subscriber.channel_position_;
+    return run_.members != nullptr && position < run_.members->size() &&
+           (*run_.members)[position] == &subscriber;
+}
+
+void Hub::enqueue_run() {
+    const Run run = std::exchange(run_, {});
+    if (run.members == nullptr) return;
+    for (Subscriber* const member : *run.members) push(*member, run.frames);
+}
+
+// The end of the turn: whose outbox is empty is written to from the arena.
+void Hub::send_run() {
+    const Run run = std::exchange(run_, {});
+    if (run.members == nullptr) return;
+    const auto& [block, offset, size] = run.frames;
+    for (Subscriber* const member : *run.members) {
+        const bool waits = member->to_flush_ || member->overflowed_ || !member->outbox_.empty();
+        const auto taken = waits ? 0 : member->write_now(run.frames.view());
+        if (taken < size) push(*member, {block, offset + taken, size - taken});
+    }
 }
 
 std::size_t Hub::publish(const Targets& targets, std::string_view payload) {
@@ -215,13 +268,19 @@ void Hub::send_bytes(Subscriber& subscriber, std::string_view bytes) {
 }
 
 void Hub::send_final(Subscriber& subscriber, Opcode opcode, std::string_view payload) {
+    if (awaits_run(subscriber)) enqueue_run();
     subscriber.outbox_.push_final(arena_.append_frame(opcode, payload));
     flush_later(subscriber);
 }
 
+void Hub::enqueue(Subscriber& subscriber, const Slice& slice) {
+    if (awaits_run(subscriber)) enqueue_run();
+    push(subscriber, slice);
+}
+
 // Never ends a session here: whoever publishes may be walking the list it stands in. The end of the
 // turn does.
-void Hub::enqueue(Subscriber& subscriber, const Slice& slice) {
+void Hub::push(Subscriber& subscriber, const Slice& slice) {
     if (subscriber.overflowed_) return;
     if (subscriber.outbox_.push(slice) == Enqueue::overflow) subscriber.overflowed_ = true;
     flush_later(subscriber);
@@ -234,7 +293,8 @@ void Hub::flush_later(Subscriber& subscriber) {
 }
 
 void Hub::flush() {
-    while (!to_flush_.empty()) {
+    while (run_.members != nullptr || !to_flush_.empty()) {
+        send_run();
         flushing_.swap(to_flush_);
         // Nothing is added to it meanwhile; forget() empties places.
         for (Subscriber* const& subscriber : flushing_) {

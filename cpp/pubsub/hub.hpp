@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -79,9 +80,22 @@ class Hub {
     using Members = std::vector<Subscriber*>;
 
     class Frames;
+
+    // Frames for the members of one channel that lie one behind the other: its members are walked
+    // through once for all of them, at the end of the turn or before anything else concerns them.
+    struct Run {
+        const Members* members = nullptr;  // null: there is none
+        Slice frames;
+    };
+
     std::size_t publish_frames(const Targets& targets, Frames frames);
+    std::size_t put_off(const std::string& channel, Frames& frames);
+    bool awaits_run(const Subscriber& subscriber) const noexcept;
+    void enqueue_run();
+    void send_run();
     std::optional<Slice> append_deflated(Opcode opcode, std::string_view payload, int window);
     void enqueue(Subscriber& subscriber, const Slice& slice);
+    void push(Subscriber& subscriber, const Slice& slice);
     void enter_user(Subscriber& subscriber);
     void leave_user(Subscriber& subscriber);
     void enter_channel(Subscriber& subscriber);
@@ -97,6 +111,8 @@ class Hub {
     std::unordered_map<NodeId, Members, NodeIdHash> users_;
     TokenIndex tokens_;
     std::unordered_map<std::string, Members, StringHash, std::equal_to<>> channels_;
+    Run run_;
+    std::size_t least_outbox_ = std::numeric_limits<std::size_t>::max();  // of those who joined
     Members to_flush_;
     Members flushing_;
     std::size_t gathered_ = 0;

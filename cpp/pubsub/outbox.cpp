@@ -32,7 +32,7 @@ void Outbox::append(const Slice& slice) {
     if (total_ != nullptr) total_->add(slice.size);
     if (first_ != slices_.size()) {
         Slice& last = slices_.back();
-        if (last.block.get() == slice.block.get() && last.offset + last.size == slice.offset) {
+        if (slice.follows(last)) {
             last.size += slice.size;
             return;
         }

@@ -34,6 +34,8 @@ class Outbox {
     void push_final(const Slice& slice);
 
     bool empty() const noexcept { return bytes_ == 0; }
+    std::size_t limit() const noexcept { return limit_; }
+    std::size_t slices() const noexcept { return slices_.size() - first_; }
     std::size_t bytes() const noexcept { return bytes_; }
     // Bytes of memory that its slices keep alive, others' parts of shared blocks included.
     std::size_t pinned() const noexcept;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/identity.hpp"
@@ -45,6 +46,9 @@ class Subscriber {
 
     // Once at the end of a turn that queued something, or in which the outbox overflowed.
     virtual void flush() = 0;
+    // At the end of a turn, while its outbox is empty: sends what the socket takes at once, and
+    // returns how many bytes that was. Never ends the session.
+    virtual std::size_t write_now(std::string_view) { return 0; }
     // Its token has expired or was revoked: the session ends.
     virtual void lose_identity() = 0;
 

@@ -6,7 +6,7 @@ import pytest
 
 import costs
 
-WORKS = ["echo", "framing", "hub", "notify", "parser", "reader"]
+WORKS = ["echo", "framing", "hub", "notify", "outbox", "parser", "reader"]
 
 
 @pytest.fixture(scope="module")

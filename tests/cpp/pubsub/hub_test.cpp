@@ -9,6 +9,7 @@
 #include <random>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "frames.hpp"
@@ -32,10 +33,17 @@ class Member : public Subscriber {
         at_flush();
         if (stuck) return;
         std::array<std::string_view, 1000> views;
-        std::string bytes;
-        for (std::size_t i = 0; i < outbox().front(views); ++i) bytes += views[i];
-        outbox().consume(bytes.size());
-        for (const auto& frame : read_server_frames(bytes)) received.push_back(frame.payload);
+        const auto count = outbox().front(views);
+        for (std::size_t i = 0; i < count; ++i) bytes_ += views[i];
+        outbox().consume(outbox().bytes());
+        read();
+    }
+
+    std::size_t write_now(std::string_view bytes) override {
+        const auto taken = bytes.substr(0, takes_at_once);
+        bytes_ += taken;
+        if (taken.size() == bytes.size()) read();
+        return taken.size();
     }
 
     void lose_identity() override {}
@@ -45,8 +53,18 @@ class Member : public Subscriber {
 
     Texts received;
     int flushes = 0;
+    std::size_t takes_at_once = 0;  // of each write_now()
     bool stuck = false;
     std::function<void()> at_flush = [] {};
+
+  private:
+    void read() {
+        for (const auto& frame : read_server_frames(std::exchange(bytes_, {}))) {
+            received.push_back(frame.payload);
+        }
+    }
+
+    std::string bytes_;  // not read yet
 };
 
 Identity user(std::uint64_t value) {
@@ -172,16 +190,18 @@ TEST_F(HubTest, FlushesOnceATurnWhoeverWasSentToAndNobodyElse) {
 TEST_F(HubTest, WritesAFrameOnceForAllWhoReceiveIt) {
     std::vector<std::unique_ptr<Member>> members;
     for (int i = 0; i < 100; ++i) members.push_back(join("red"));
-    hub_.publish(channels({"red"}), std::string(1000, 'x'));
-    EXPECT_EQ(hub_.gathered(), 1004U);
     std::set<const char*> places;
     for (const auto& member : members) {
-        std::array<std::string_view, 2> views;
-        ASSERT_EQ(member->outbox().front(views), 1U);
-        places.insert(views[0].data());
+        member->at_flush = [&] {
+            std::array<std::string_view, 2> views;
+            ASSERT_EQ(member->outbox().front(views), 1U);
+            places.insert(views[0].data());
+        };
     }
-    EXPECT_EQ(places.size(), 1U);
+    hub_.publish(channels({"red"}), std::string(1000, 'x'));
+    EXPECT_EQ(hub_.gathered(), 1004U);
     hub_.flush();
+    EXPECT_EQ(places.size(), 1U);
     EXPECT_EQ(hub_.gathered(), 0U);
     for (const auto& member : members) hub_.leave(*member);
 }
@@ -250,6 +270,63 @@ TEST_F(HubTest, FlushesWhoOverflowed) {
     hub_.flush();
     EXPECT_EQ(slow->flushes, 2);
     hub_.leave(*slow);
+}
+
+TEST_F(HubTest, WritesFromTheArenaToWhomNothingElseWaitsFor) {
+    const auto a = join("red");
+    const auto b = join("red");
+    const auto c = join("red");
+    for (auto* member : {a.get(), b.get(), c.get()}) member->takes_at_once = 1000;
+    c->stuck = true;
+    hub_.send(*c, Opcode::text, "stuck");
+    hub_.flush();
+    hub_.send(*b, Opcode::text, "before");
+    for (const auto* const text : {"one", "two"}) hub_.publish(channels({"red"}), text);
+    hub_.flush();
+    EXPECT_EQ(a->flushes, 0);
+    EXPECT_EQ(a->received, (Texts{"one", "two"}));
+    EXPECT_EQ(b->received, (Texts{"before", "one", "two"}));
+    c->stuck = false;
+    hub_.flush_later(*c);
+    hub_.flush();
+    EXPECT_EQ(c->received, (Texts{"stuck", "one", "two"}));
+    for (auto* member : {a.get(), b.get(), c.get()}) hub_.leave(*member);
+}
+
+TEST_F(HubTest, QueuesWhatASocketDidNotTakeAtOnce) {
+    const auto a = join("red");
+    a->takes_at_once = 7;
+    for (const auto* const text : {"one", "two"}) hub_.publish(channels({"red"}), text);
+    hub_.flush();
+    EXPECT_EQ(a->flushes, 1);
+    EXPECT_EQ(a->received, (Texts{"one", "two"}));
+    EXPECT_TRUE(a->outbox().empty());
+    hub_.leave(*a);
+}
+
+TEST_F(HubTest, ShowsWhoJoinsWhatIsPublishedFromThenOnAlone) {
+    const auto a = join("red");
+    hub_.publish(channels({"red"}), "before");
+    const auto b = join("red");
+    hub_.publish(channels({"red"}), "both");
+    hub_.change_channel(*a, "blue");
+    hub_.publish(channels({"red"}), "after");
+    hub_.publish(channels({"blue"}), "blue");
+    hub_.flush();
+    EXPECT_EQ(a->received, (Texts{"before", "both", "blue"}));
+    EXPECT_EQ(b->received, (Texts{"both", "after"}));
+    hub_.leave(*a);
+    hub_.leave(*b);
+}
+
+TEST_F(HubTest, BoundsAnOutboxWithinATurnToo) {
+    const auto a = join("red", {}, 1000);
+    for (int i = 0; i < 10; ++i) hub_.publish(channels({"red"}), std::string(300, 'x'));
+    a->stuck = true;
+    hub_.flush();
+    EXPECT_TRUE(a->overflowed());
+    EXPECT_LE(a->outbox().bytes(), 1000U);
+    hub_.leave(*a);
 }
 
 TEST_F(HubTest, DropsWhatWasMeantForAnIdentityOfBefore) {
@@ -367,6 +444,7 @@ TEST_F(HubTest, AgreesWithASimpleModelWhateverIsDone) {
         const auto action = below(10);
         if (members.empty() || (action == 0 && members.size() < 60)) {
             members.push_back(join("channel" + std::to_string(below(6)), user(below(6))));
+            members.back()->takes_at_once = below(40);
         } else if (action == 1) {
             const auto which = below(members.size());
             hub_.leave(*members[which]);
@@ -389,6 +467,7 @@ TEST_F(HubTest, AgreesWithASimpleModelWhateverIsDone) {
                                                            : format_node_id({0, below(7)}));
             }
             const auto text = std::to_string(step);
+            const auto times = below(3) + 1;
             std::size_t count = 0;
             for (const auto& member : members) {
                 const auto name = kind == TargetKind::client ? member->client_id()
@@ -397,11 +476,12 @@ TEST_F(HubTest, AgreesWithASimpleModelWhateverIsDone) {
                                       : format_node_id(member->identity().root);
                 if (!names.contains(name)) continue;
                 ++count;
-                expected[member.get()].push_back(text);
+                auto& texts = expected[member.get()];
+                texts.insert(texts.end(), times, text);
             }
             const Targets targets(kind, std::vector<std::string_view>(names.begin(), names.end()));
             ASSERT_EQ(directory_.reach(targets).sessions, count);
-            ASSERT_EQ(hub_.publish(targets, text), count);
+            for (std::size_t i = 0; i < times; ++i) ASSERT_EQ(hub_.publish(targets, text), count);
         }
         ASSERT_EQ(hub_.size(), members.size());
     }
