@@ -252,11 +252,8 @@ void HttpSession::close() {
     const bool in_order = !exchange_ && !writing_;
     if (exchange_) exchange_->close();
     exchange_.reset();
-    if (in_order) {
-        stream_.close_in_order();
-    } else {
-        stream_.close();
-    }
+    if (in_order) stream_.say_end();
+    stream_.close();
     timer_.cancel();
     ticket_.reset();
     const auto keep = std::move(self_);  // destroys this, perhaps, at the end of the function

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <boost/asio/ip/v6_only.hpp>
@@ -12,6 +11,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "server/descriptor.hpp"
 #include "server/http_session.hpp"
 #include "server/tls_handshake.hpp"
 
@@ -27,22 +27,6 @@ constexpr int batch = 64;  // connections a turn, so that others get theirs
 constexpr std::chrono::milliseconds first_retry{50};
 constexpr std::chrono::milliseconds longest_retry{1000};
 constexpr unsigned max_refusals = 32;  // at a time; half of the descriptors' reserve
-
-// A socket on its way from one thread to another.
-class Descriptor {
-  public:
-    explicit Descriptor(int number) : number_(number) {}
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    ~Descriptor() {
-        if (number_ >= 0) ::close(number_);
-    }
-    int get() const noexcept { return number_; }
-    int release() noexcept { return std::exchange(number_, -1); }
-
-  private:
-    int number_;
-};
 
 Errc to_errc(const Error& error) {
     if (error == asio::error::address_in_use) return Errc::address_in_use;
@@ -212,7 +196,7 @@ std::shared_ptr<Ticket> Listener::admit(const tcp::endpoint& client, Shard& shar
 }
 
 void Listener::hand_over(int descriptor, const tcp::endpoint& client) {
-    auto socket = std::make_shared<Descriptor>(descriptor);
+    auto socket = std::make_shared<Descriptor>(descriptor);  // also when the task is dropped
     Shard& shard = least_busy();
     std::optional<Refusal> refusal;
     auto ticket = admit(client, shard, refusal);

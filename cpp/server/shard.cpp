@@ -24,6 +24,7 @@ Shard::Shard(unsigned index, Services& services)
                 std::chrono::steady_clock::now()},
       wheel_(sessions_.now),
       work_(boost::asio::make_work_guard(io_)),
+      poller_(io_),
       timer_(io_),
       // What the turn has gathered does not wait for them.
       costly_steps_(io_, [this] { hub_.flush(); }),
@@ -31,6 +32,7 @@ Shard::Shard(unsigned index, Services& services)
       mailbox_(
           std::make_shared<Mailbox>(io_, [this](const Delivery& delivery) { receive(delivery); })) {
     sessions_.port = mailbox_;
+    poller_.start([this] { serve_ready(); });
 }
 
 Shard::~Shard() {
@@ -38,23 +40,26 @@ Shard::~Shard() {
 }
 
 void Shard::run() {
-    // What a turn publishes leaves together at its end: Asio hands out the work of a turn one
-    // handler at a time, so they are gathered here, within bounds of count, bytes and time.
-    constexpr int most_handlers = 512;
-    constexpr std::chrono::milliseconds longest_turn{2};
-    while (io_.run_one() != 0) {
-        const auto started = std::chrono::steady_clock::now();
-        for (int i = 1; i < most_handlers && hub_.gathered() < Hub::gather_limit; ++i) {
-            if (io_.poll_one() == 0) break;
-            if (i % 16 == 0 && std::chrono::steady_clock::now() - started > longest_turn) break;
-        }
-        hub_.flush();
-    }
+    // What all who are ready publish leaves together, and so does what a mailbox holds.
+    while (io_.run_one() != 0) hub_.flush();
     mailbox_->close();
     websockets_.clear();
     // What the closed sockets were waiting for is told them, so that nobody is left.
     io_.restart();
     io_.poll();
+}
+
+// Within bounds of bytes and time.
+void Shard::serve_ready() {
+    constexpr std::chrono::milliseconds longest_turn{2};
+    const auto started = std::chrono::steady_clock::now();
+    poller_.collect();
+    int served = 0;
+    while (auto* const watched = poller_.next()) {
+        watched->on_ready();
+        flush_if_gathered();
+        if (++served % 16 == 0 && std::chrono::steady_clock::now() - started > longest_turn) break;
+    }
 }
 
 void Shard::receive(const Delivery& delivery) {

@@ -17,6 +17,7 @@
 #include "server/admission.hpp"
 #include "server/costly_steps.hpp"
 #include "server/mailbox.hpp"
+#include "server/poller.hpp"
 #include "server/services.hpp"
 #include "server/stream.hpp"
 #include "server/timer_wheel.hpp"
@@ -80,6 +81,7 @@ class Shard {
     // For the shard's WebSockets: their place in the timer wheel, and their end.
     void wake_at(std::uint64_t number, TimePoint due);
     void remove(WebsocketConnection& websocket);
+    Poller& poller() noexcept { return poller_; }
     std::array<char, 65536>& read_buffer() noexcept { return read_buffer_; }
 
     // The answers to a session's work; nobody may be there to have them.
@@ -109,6 +111,7 @@ class Shard {
 
   private:
     void receive(const Delivery& delivery);
+    void serve_ready();
     void flush_if_gathered();
     void arm_timer();
     void on_timer();
@@ -132,6 +135,7 @@ class Shard {
     // Behind the tables: handlers that go with it still find them.
     boost::asio::io_context io_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+    Poller poller_;
     boost::asio::steady_timer timer_;
     CostlySteps costly_steps_;
     boost::asio::steady_timer goodbye_;

@@ -11,8 +11,6 @@ namespace jac::cloud {
 
 namespace {
 
-using Socket = boost::asio::ip::tcp::socket;
-
 // What a system call returned.
 Transfer transfer(ssize_t count) {
     if (count > 0) return {static_cast<std::size_t>(count), Transfer::Outcome::open};
@@ -30,14 +28,24 @@ Transfer uninterrupted(Call call) {
 
 }  // namespace
 
+void Stream::release() {
+    boost::system::error_code error;
+    released_ = Descriptor(socket_.release(error));
+}
+
 Transfer Stream::read(std::span<char> into) {
     if (tls_) return tls_->read(into);
-    return uninterrupted(
-        [&] { return ::recv(socket_.native_handle(), into.data(), into.size(), 0); });
+    auto got = uninterrupted([&] { return ::recv(number(), into.data(), into.size(), 0); });
+    got.more = got.bytes == into.size();
+    return got;
 }
 
 Transfer Stream::write(std::span<const std::string_view> views) {
     if (tls_) return tls_->write(views);
+    if (views.size() == 1) {  // which costs the kernel less than a list of one
+        return uninterrupted(
+            [&] { return ::send(number(), views[0].data(), views[0].size(), MSG_NOSIGNAL); });
+    }
     std::array<iovec, most_views> vectors;
     const auto count = std::min(views.size(), most_views);
     for (std::size_t i = 0; i < count; ++i) {
@@ -47,25 +55,22 @@ Transfer Stream::write(std::span<const std::string_view> views) {
     msghdr message{};
     message.msg_iov = vectors.data();
     message.msg_iovlen = count;
-    return uninterrupted(
-        [&] { return ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL); });
+    return uninterrupted([&] { return ::sendmsg(number(), &message, MSG_NOSIGNAL); });
 }
 
 bool Stream::end_sending() {
     if (tls_) tls_->close_notify();
-    boost::system::error_code error;
-    socket_.shutdown(Socket::shutdown_send, error);
-    return !error;
+    return ::shutdown(number(), SHUT_WR) == 0;
 }
 
-void Stream::close_in_order() {
-    if (tls_ && socket_.is_open()) tls_->close_notify();
-    close();
+void Stream::say_end() {
+    if (tls_ && is_open()) tls_->close_notify();
 }
 
 void Stream::close() {
     boost::system::error_code ignored;  // closing is all that is left to do
     socket_.close(ignored);
+    released_.close();
 }
 
 }  // namespace jac::cloud

@@ -1,15 +1,10 @@
 #include "server/websocket_connection.hpp"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace jac::cloud {
-
-namespace net = boost::asio;
 
 WebsocketConnection::WebsocketConnection(Shard& shard, Stream stream, std::uint64_t number,
                                          std::string client_id, std::string channel_id,
@@ -22,59 +17,33 @@ WebsocketConnection::WebsocketConnection(Shard& shard, Stream stream, std::uint6
       ticket_(std::move(ticket)) {}
 
 void WebsocketConnection::start(std::string_view response_head, std::span<char> leftover) {
+    stream_.release();
     open(response_head);
     if (!leftover.empty()) receive(leftover);
     schedule();
-    read();
+    if (stream_.is_open() && !shard_.poller().watch(stream_.descriptor(), *this)) abort();
 }
 
 // --- reading
 
-void WebsocketConnection::read() {
-    if (!stream_.is_open()) return;
-    if (!reading()) {
-        watch_for_reset();
-        return;
+void WebsocketConnection::on_ready() {
+    if (std::exchange(writable_, false) && std::exchange(waiting_write_, false)) {
+        context().hub.flush_later(*this);
     }
-    if (waiting_read_) return;
-    waiting_read_ = true;
-    stream_.socket().async_wait(
-        net::socket_base::wait_read,
-        [self = shared_from_this()](const boost::system::error_code& error) {
-            self->waiting_read_ = false;
-            if (!error) self->on_readable();
-        });
+    if (!reading()) {
+        // Who is not read from for now may go all the same.
+        if (broken_) abort();
+    } else if (readable_) {
+        read();
+    }
 }
 
-// Who is not read from for now may go all the same.
-void WebsocketConnection::watch_for_reset() {
-    if (waiting_reset_) return;
-    waiting_reset_ = true;
-    stream_.socket().async_wait(
-        net::socket_base::wait_error,
-        [self = shared_from_this()](const boost::system::error_code& error) {
-            self->waiting_reset_ = false;
-            if (!error) self->abort();
-        });
-}
-
-// Of a peer that is not read from, whose last bytes may hide that it has said it is the end.
-bool WebsocketConnection::peer_has_ended() {
-    tcp_info info{};
-    socklen_t size = sizeof info;
-    const int socket = stream_.socket().native_handle();
-    return ::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
-           info.tcpi_state != TCP_ESTABLISHED;
-}
-
-void WebsocketConnection::on_readable() {
-    if (!reading()) return;
+// Once: others have their turn before what else there may be.
+void WebsocketConnection::read() {
     auto& buffer = shard_.read_buffer();
     const auto got = stream_.read(buffer);
-    if (got.blocked()) {
-        read();
-        return;
-    }
+    // The end is said once, and may lie behind what was read.
+    readable_ = got.more || hung_up_;
     context().now = std::chrono::steady_clock::now();
     if (got.bytes != 0) receive({buffer.data(), got.bytes});
     if (got.outcome == Transfer::Outcome::open) {
@@ -82,6 +51,10 @@ void WebsocketConnection::on_readable() {
     } else {
         abort();
     }
+}
+
+void WebsocketConnection::go_on_reading() {
+    if (stream_.is_open() && readable_ && reading()) shard_.poller().make_ready(*this);
 }
 
 // --- writing
@@ -105,15 +78,29 @@ void WebsocketConnection::flush() {
     }
 }
 
+std::size_t WebsocketConnection::write_now(std::string_view bytes) {
+    if (!stream_.is_open() || waiting_write_ || ended() || deaf()) return 0;
+    return stream_.write({&bytes, 1}).bytes;
+}
+
+Transfer WebsocketConnection::write_front() {
+    if (outbox().slices() == 1) {
+        std::string_view view;
+        outbox().front({&view, 1});
+        return stream_.write({&view, 1});
+    }
+    std::array<std::string_view, Stream::most_views> views;
+    const auto count = outbox().front(views);
+    return stream_.write({views.data(), count});
+}
+
 // True once the outbox is empty.
 bool WebsocketConnection::write_some() {
-    std::array<std::string_view, Stream::most_views> views;
     while (!outbox().empty()) {
-        const auto count = outbox().front(views);
-        const auto sent = stream_.write({views.data(), count});
+        const auto sent = write_front();
         if (sent.blocked()) {
             outbox().settle();
-            wait_writable();
+            waiting_write_ = true;
             return false;
         }
         if (sent.outcome != Transfer::Outcome::open) {
@@ -123,16 +110,6 @@ bool WebsocketConnection::write_some() {
         outbox().consume(sent.bytes);
     }
     return true;
-}
-
-void WebsocketConnection::wait_writable() {
-    waiting_write_ = true;
-    stream_.socket().async_wait(
-        net::socket_base::wait_write,
-        [self = shared_from_this()](const boost::system::error_code& error) {
-            self->waiting_write_ = false;
-            if (!error) self->context().hub.flush_later(*self);
-        });
 }
 
 // --- time
@@ -149,7 +126,8 @@ void WebsocketConnection::schedule() {
 void WebsocketConnection::on_wheel(TimePoint due) {
     if (due != scheduled_) return;  // an earlier place was taken since
     scheduled_ = TimePoint::max();
-    if (!reading() && peer_has_ended()) return abort();
+    // Its last bytes wait to be read, so that its end does not show there.
+    if (!reading() && hung_up_) return abort();
     if (context().now >= deadline()) on_deadline();
     schedule();
 }
@@ -212,21 +190,26 @@ void WebsocketConnection::changed() {
         return;
     }
     schedule();
-    read();
+    go_on_reading();
 }
 
 // --- the end
 
 void WebsocketConnection::abort() {
-    stream_.close();
+    close_socket();
     lost();
     retire_if_done();
 }
 
 void WebsocketConnection::close_stream() {
-    stream_.close_in_order();
-    lost();
-    retire_if_done();
+    stream_.say_end();
+    abort();
+}
+
+void WebsocketConnection::close_socket() {
+    if (!stream_.is_open()) return;
+    shard_.poller().unwatch(stream_.descriptor(), *this);
+    stream_.close();
 }
 
 // A session whose socket is gone lives on while its events are being worked through.

@@ -3,20 +3,21 @@
 #include <memory>
 
 #include "pubsub/session.hpp"
+#include "server/poller.hpp"
 #include "server/shard.hpp"
 #include "server/stream.hpp"
 
 namespace jac::cloud {
 
 // A session and its stream. The shard owns it until that is closed and no work of it is out.
-class WebsocketConnection final : public Session,
-                                  public Connection,
-                                  public std::enable_shared_from_this<WebsocketConnection> {
+class WebsocketConnection final : public Session, public Connection, private Watched {
   public:
     // `deflate_window` as in Subscriber.
     WebsocketConnection(Shard& shard, Stream stream, std::uint64_t number, std::string client_id,
                         std::string channel_id, const Identity& identity, int deflate_window,
                         std::shared_ptr<Ticket> ticket);
+
+    ~WebsocketConnection() override { close_socket(); }
 
     void start(std::string_view response_head, std::span<char> leftover);
 
@@ -27,6 +28,7 @@ class WebsocketConnection final : public Session,
     void answer_policy(std::uint64_t question, std::optional<bool> allowed);
 
     void flush() override;
+    std::size_t write_now(std::string_view bytes) override;
 
     void drain() override { Session::drain(); }
     void finish() override { close(CloseCode::going_away); }
@@ -38,23 +40,21 @@ class WebsocketConnection final : public Session,
     void submit_question(const PolicyQuestion& question) override;
     void changed() override;
 
+    void on_ready() override;
     void read();
-    void watch_for_reset();
-    bool peer_has_ended();
-    void on_readable();
-    void wait_writable();
+    void go_on_reading();
     bool write_some();
+    Transfer write_front();
     void schedule();
     void close_stream();
+    void close_socket();
     void retire_if_done();
 
     Shard& shard_;
     Stream stream_;
     std::shared_ptr<Ticket> ticket_;
     TimePoint scheduled_ = TimePoint::max();
-    bool waiting_read_ = false;
     bool waiting_write_ = false;
-    bool waiting_reset_ = false;
 };
 
 }  // namespace jac::cloud

@@ -16,6 +16,7 @@ struct Transfer {
 
     std::size_t bytes = 0;
     Outcome outcome = Outcome::open;
+    bool more = false;  // of a read: it took all it had room for, and more may be there already
 
     bool blocked() const noexcept { return bytes == 0 && outcome == Outcome::open; }
 };

@@ -129,6 +129,7 @@ Transfer TlsStream::read(std::span<char> into) {
     native_->received = {batch.data(), static_cast<std::size_t>(received)};
     ERR_clear_error();
     Transfer done;
+    done.more = native_->received.size() == batch.size();
     while (true) {
         std::size_t count = 0;
         const auto room = into.subspan(done.bytes);

@@ -209,6 +209,51 @@ TEST_F(ServerTest, NoticesAnEndWhileItReadsNoMore) {
     for (int i = 0; i < 4; ++i) server_->services().walker_lane.take()->finish({"[]"});
 }
 
+TEST_F(ServerTest, ReadsWhatCameWhileItReadNoMore) {
+    Config config = small_config();
+    config.held_events = 4;
+    start(std::move(config));
+    WsClient client(server_->port());
+    const json hello = client.receive();
+    for (int i = 0; i < 5; ++i) client.send(json{{"type", "walker"}, {"walker", "open"}});
+    auto job = server_->services().walker_lane.take();
+    ASSERT_TRUE(job);
+    for (int i = 0; i < 3; ++i) {
+        client.send(json{{"type", "client"},
+                         {"client_ids", {hello["data"]["client_id"]}},
+                         {"data", {{"behind", i}}}});
+    }
+    job->finish({"[]"});
+    for (int i = 0; i < 4; ++i) server_->services().walker_lane.take()->finish({"[]"});
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(client.receive(), (json{{"behind", i}}));
+}
+
+TEST_F(ServerTest, ServesOthersWhileOneSendsWithoutPause) {
+    Config config = small_config();
+    config.io_threads = 1;
+    config.message_rate = 0;
+    start(std::move(config));
+    WsClient endless(server_->port());
+    endless.receive();
+    WsClient other(server_->port());
+    const json hello = other.receive();
+    std::atomic<bool> done = false;
+    std::thread sender([&] {
+        const json event{{"type", "client"},
+                         {"client_ids", {"nobody"}},
+                         {"data", {{"fill", std::string(8 << 10, 'x')}}}};
+        while (!done) endless.send(event);
+    });
+    for (int i = 0; i < 100; ++i) {
+        other.send(json{{"type", "client"},
+                        {"client_ids", {hello["data"]["client_id"]}},
+                        {"data", {{"n", i}}}});
+        EXPECT_EQ(other.receive(), (json{{"n", i}}));
+    }
+    done = true;
+    sender.join();
+}
+
 TEST_F(ServerTest, SaysGoodbyeToWhoWaitsForNoWalkerWhileItDrains) {
     start();
     WsClient busy(server_->port());
