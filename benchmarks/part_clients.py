@@ -11,7 +11,7 @@ from functools import partial
 
 from machine import BUILD, LOAD_CORE, ROOT, processor_seconds
 from runner import Bench, Result
-from servers import Running
+from servers import Running, without_ours
 
 CLIENTS = {
     "websockets": (sys.executable, str(ROOT / "benchmarks/clients/websockets_load.py")),
@@ -35,6 +35,7 @@ def drive(bench: Bench, server: Running, command: tuple[str, ...], test: str, ma
     before = processor_seconds(server.pid)
     done = subprocess.run(
         ["taskset", "-c", LOAD_CORE, *command, *arguments],
+        env=without_ours(),
         capture_output=True,
         text=True,
         timeout=120,

@@ -8,7 +8,7 @@ from websockets.sync.client import connect
 
 from machine import BUILD
 from runner import Bench, Result
-from servers import Running
+from servers import Running, without_ours
 
 SUBSCRIBERS = (1, 10, 100, 1000, 3000, 10_000)
 LEVELS = 5  # of a graph, ten nodes below each: 10, 110, 1,110 ... nodes
@@ -49,7 +49,9 @@ def subscribes(bench: Bench) -> None:
     found: list[Result] = []
 
     def take() -> Result:
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=True, env=without_ours()
+        )
         found[:] = [json.loads(line) for line in done.stdout.splitlines()]
         total = sum(float(str(step["joins_s"])) for step in found)
         return {"us_each": round(1e6 * total / most, 4), "steps": list(found)}

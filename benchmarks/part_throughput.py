@@ -14,8 +14,8 @@ FANOUT = "--test fanout --payload 128 --settle .2"
 FANOUTS = (
     (100, 16, ("product", "jac-cloud", "socketify", "epoll-batch")),
     (1000, 16, ("product", "jac-cloud", "socketify", "epoll-batch")),
-    (5000, 16, ("product", "jac-cloud", "socketify", "epoll-batch")),
     (1000, 1, ("product", "jac-cloud", "socketify", "epoll")),
+    (5000, 16, ("product", "jac-cloud", "socketify", "epoll-batch")),
 )
 ECHOES = ("product", "jac-cloud", "socketify", "picows", "epoll")
 
@@ -28,7 +28,7 @@ def fanout(bench: Bench) -> None:
             warm = bench.seconds(2 if name == "jac-cloud" and subscribers > 1000 else 0.8)
             options = (
                 f"{FANOUT} --n {bench.count(subscribers)} --window {window}"
-                f" --dur {bench.seconds(2)} --warm {warm}"
+                f" --dur {bench.seconds(2)} --warm {warm} --connect-timeout 120"
             )
             bench.record(
                 f"fanout{subscribers}w{window}", name, partial(bench.load, server, options)

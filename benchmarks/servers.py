@@ -26,6 +26,11 @@ class Peer:
     cores: str = SERVER_CORE
     app: str = ""  # of peers/, served as app.jac
     environment: Mapping[str, str] = field(default_factory=dict)
+    ours: bool = False
+
+
+class NotStarted(Exception):
+    """A server ended, or accepted nothing."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class Running:
     pid: int
     port: int
     protocol: str
+    idle_files: int = 0  # open before anybody came
 
     def files(self) -> int:
         """How many it has open."""
@@ -41,11 +47,10 @@ class Running:
 
     def settle(self) -> None:
         """Waits until the connections of a run before are gone."""
-        deadline = time.monotonic() + 10
-        before = 1 << 30
-        while (now := open_files(self.pid)) < before and time.monotonic() < deadline:
-            before = now
-            time.sleep(0.1)
+        deadline = time.monotonic() + 20
+        few = 20  # of databases and such
+        while self.files() > self.idle_files + few and time.monotonic() < deadline:
+            time.sleep(0.05)
 
 
 def jac_serve(jac: Path, *options: str) -> tuple[str, ...]:
@@ -70,6 +75,7 @@ def product(io_threads: int, cores: str = SERVER_CORE, **environment: str) -> Pe
         cores=cores,
         app="product_app.jac",
         environment=environment,
+        ours=True,
     )
 
 
@@ -95,7 +101,9 @@ PEERS = {
     "beast": Peer((str(BUILD / "bin/beast_server"), "{port}")),
     "epoll": Peer((EPOLL, "{port}", "direct")),
     "epoll-batch": Peer((EPOLL, "{port}", "batch")),
-    "rest": Peer((str(ROOT / ".venv/bin/python"), f"{BENCHMARKS}/peers/rest_server.py", "{port}")),
+    "rest": Peer(
+        (str(ROOT / ".venv/bin/python"), f"{BENCHMARKS}/peers/rest_server.py", "{port}"), ours=True
+    ),
     "uvicorn": Peer(
         (
             str(BUILD / "uvicorn/bin/uvicorn"),
@@ -153,13 +161,13 @@ def serving(
             process = subprocess.Popen(
                 [*prefix, "taskset", "-c", peer.cores, *command],
                 cwd=folder,
-                env={**os.environ, **peer.environment},
+                env={**(os.environ if peer.ours else without_ours()), **peer.environment},
                 stdout=log,
                 stderr=log,
             )
         try:
             wait_for_port(name, port, process)
-            yield Running(name, process.pid, port, peer.protocol)
+            yield Running(name, process.pid, port, peer.protocol, open_files(process.pid))
         finally:
             process.send_signal(signal.SIGTERM)
             try:
@@ -167,6 +175,12 @@ def serving(
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def without_ours() -> dict[str, str]:
+    """The environment without what leads Python to this server, or a sanitizer into a program."""
+    ours = {"PYTHONPATH", "LD_PRELOAD"}
+    return {name: value for name, value in os.environ.items() if name not in ours}
 
 
 def add_shared_walker(app: Path) -> None:
@@ -186,4 +200,4 @@ def wait_for_port(name: str, port: int, process: "subprocess.Popen[bytes]") -> N
             time.sleep(0.1)
         else:
             return
-    raise SystemExit(f"{name} did not start: see {BUILD / name}.log")
+    raise NotStarted(f"{name} did not start: see {BUILD / name}.log")
