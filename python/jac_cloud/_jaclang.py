@@ -8,6 +8,7 @@ a checker could read, so its names are declared here once.
 from pathlib import Path
 from typing import Any
 
+import jaclang.jac0core.jaclib as compiled_code_library
 import jaclang.runtimelib.planner as query_planner
 from jaclang.jac0core.archetype import (
     Access,
@@ -63,6 +64,7 @@ __all__ = [
     "WalkerAnchor",
     "WalkerArchetype",
     "access_level_cast",
+    "compiled_code_library",
     "current_walk",
     "field_types",
     "hookimpl",

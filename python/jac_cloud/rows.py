@@ -11,6 +11,7 @@ import types
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Union, get_args, get_origin
 from uuid import UUID, SafeUUID
 
@@ -34,6 +35,8 @@ SCALARS: frozenset[type] = frozenset({str, int, float, bool, type(None)})
 _JSON_TYPES = SCALARS | {list, dict}
 _META = ("__type__", "__module__")
 _ATTIC = "__jac_attic__"
+# Some 10 MB when all are taken.
+_KNOWN_IDS = 1 << 15
 # The interpreter asks for access to stored anchors only, and knows them by a hash other than 0.
 _STORED = 1
 
@@ -146,8 +149,11 @@ def stub(anchor_type: Any, key: UUID) -> Any:
     return anchor
 
 
+@lru_cache(_KNOWN_IDS)
 def uuid(key: str) -> UUID:
-    """As UUID(key) for a well-formed key, in a third of the time: a root may have many edges."""
+    """As UUID(key) for a well-formed key, in a third of the time, and again in a twentieth: a node
+    may have many edges, and is read in each unit.
+    """
     value = object.__new__(UUID)
     object.__setattr__(value, "int", int(key.replace("-", ""), 16))
     object.__setattr__(value, "is_safe", SafeUUID.unknown)

@@ -15,35 +15,43 @@ from jac_cloud._jaclang import (
     HookCaller,
     JacRuntimeInterface,
     NodeAnchor,
+    compiled_code_library,
     plugin_manager,
     query_planner,
+    root_keyword,
 )
 from jac_cloud.memory import UnitMemory
 
 
 @contextmanager
 def taken() -> Iterator[None]:
-    """While open, the short ways are taken in this process."""
-    before = dict(_calls_through_hooks())
+    """While open, the short ways are taken in this process, and by what is loaded meanwhile."""
+    before = list(_calls_through_hooks())
     execute_path = query_planner.execute_path
-    for name, call in before.items():
-        setattr(JacRuntimeInterface, name, _direct(name, call))
+    direct = {name: _direct(name, call) for _, name, call in before}
+    for place, name, _ in before:
+        setattr(place, name, direct[name])
     query_planner.execute_path = _plan_by_index(execute_path)
     try:
         yield
     finally:
-        for name, call in before.items():
-            setattr(JacRuntimeInterface, name, call)
+        for place, name, call in before:
+            setattr(place, name, call)
         query_planner.execute_path = execute_path
 
 
-def _calls_through_hooks() -> Iterator[tuple[str, FunctionType]]:
-    """The functions of the runtime that give what the first plugin gives."""
-    for name, call in vars(JacRuntimeInterface).items():
+def _calls_through_hooks() -> Iterator[tuple[Any, str, FunctionType]]:
+    """The functions of the runtime that give what the first plugin gives, wherever apps have them
+    from.
+    """
+    for name, call in [*vars(JacRuntimeInterface).items()]:
         hook = getattr(plugin_manager.hook, name, None)
         plain = isinstance(call, FunctionType) and not iscoroutinefunction(call)
         if plain and hook is not None and hook._firstresult:  # noqa: SLF001
-            yield name, call
+            yield JacRuntimeInterface, name, call
+            # The older syntax knows the keyword `root` by its function.
+            if vars(compiled_code_library).get(name) is call is not root_keyword:
+                yield compiled_code_library, name, call
 
 
 def _direct(name: str, through_hooks: Callable[..., Any]) -> Callable[..., Any]:

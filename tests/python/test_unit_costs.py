@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from in_process import App, loaded_text
-from jac_cloud._jaclang import JacRuntimeInterface, hookimpl, plugin_manager, query_planner
+from jac_cloud._jaclang import (
+    JacRuntimeInterface,
+    compiled_code_library,
+    hookimpl,
+    plugin_manager,
+    query_planner,
+)
 
 APP = """
 node Shelf { has name: str = ""; }
@@ -123,7 +129,8 @@ def test_an_index_of_the_interpreters_is_planned_with(
 
 def test_the_interpreter_is_as_it_was_once_no_app_is_served(tmp_path: Path) -> None:
     def shown() -> list[Any]:
-        return [query_planner.execute_path, *vars(JacRuntimeInterface).items()]
+        places = (JacRuntimeInterface, compiled_code_library, query_planner)
+        return [dict(vars(place)) for place in places]
 
     before = shown()
     with loaded_text(APP, tmp_path, "shelves.jac"):
