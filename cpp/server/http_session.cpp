@@ -48,7 +48,7 @@ HttpSession::~HttpSession() {
 void HttpSession::start(Clock::time_point deadline) {
     self_ = shared_from_this();
     set_read_deadline(deadline);
-    read();
+    on_readable({});  // most clients send at once
 }
 
 void HttpSession::read() {

@@ -122,6 +122,10 @@ void Listener::adopt(int descriptor) {
 }
 
 void Listener::start() {
+    // Answers are small and awaited: they must not wait for more to fill a segment. Who is accepted
+    // inherits it.
+    Error ignored;
+    acceptor_.set_option(tcp::no_delay(true), ignored);
     shards_.front()->mailbox()->post([this] { wait(); });
 }
 
@@ -208,8 +212,6 @@ void Listener::hand_over(int descriptor, const tcp::endpoint& client) {
         accepted.assign(protocol, socket->get(), error);
         if (error) return;
         socket->release();
-        // Answers are small and awaited: they must not wait for more to fill a segment.
-        accepted.set_option(tcp::no_delay(true), error);
         accepted.non_blocking(true, error);
         begin_connection(shard, std::move(accepted), refusal, ticket);
     });
