@@ -25,9 +25,10 @@ tools/build.sh release module || exit 1
 reports=$PWD/build/asan/reports
 rm -rf "$reports" && mkdir -p "$reports"
 # CPython itself leaks at its end, so a leak does not decide the exit status; tools/sanitizer_reports.py finds ours, and every
-# other error, in the reports. libstdc++ is preloaded too: else the sanitizer does not know how to throw, and aborts.
+# other error, in the reports. libstdc++ is preloaded too: else the sanitizer does not know how to throw, and aborts. Memory that
+# is not there is an error to Python, and not the end of its process.
 LD_PRELOAD="$(c++ -print-file-name=libasan.so) $(c++ -print-file-name=libstdc++.so)" \
-    ASAN_OPTIONS="detect_leaks=1:exitcode=0:abort_on_error=0:log_path=$reports/report" \
+    ASAN_OPTIONS="detect_leaks=1:exitcode=0:abort_on_error=0:allocator_may_return_null=1:log_path=$reports/report" \
     UBSAN_OPTIONS="print_stacktrace=1:log_path=$reports/report" \
     PYTHONPATH="$PWD/build/asan/python" \
     .venv/bin/python -m pytest --numprocesses "$(nproc)" --dist loadfile "$@" || status=1
