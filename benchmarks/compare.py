@@ -6,6 +6,7 @@ up is left out.
 
 import argparse
 import json
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -99,14 +100,21 @@ def main() -> None:
     if not options.add:
         without(options.out, chosen if partial_run else list(PARTS))
     bench = Bench(options.out, scale, peers, options.repeats, options.quiet)
+    failed: set[str] = set()
     try:
         for turn in range(options.rounds):
             for name in chosen:
                 print(f"== {name}, round {turn + 1} of {options.rounds}", flush=True)
                 bench.turn, bench.part = turn, name
-                PARTS[name](bench)
+                try:
+                    PARTS[name](bench)
+                except Exception:  # noqa: BLE001 - the others are measured all the same
+                    traceback.print_exc()
+                    failed.add(name)
     finally:
         bench.close()
+    if failed:
+        raise SystemExit(f"failed: {', '.join(sorted(failed))}")
 
 
 if __name__ == "__main__":

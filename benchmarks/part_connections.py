@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from runner import Bench, Result
-from servers import Running
+from servers import NotStarted, Running
 
 IDLE = "--test idle --ramp 64"
 
@@ -81,7 +81,7 @@ def idling(bench: Bench, server: Running, many: int) -> Iterator[None]:
         deadline = time.monotonic() + 60
         while server.files() < many:
             if time.monotonic() > deadline or crowd.process.poll() is not None:
-                raise SystemExit(f"{many} idle connections did not come about")
+                raise NotStarted(f"{many} idle connections did not come about")
             time.sleep(0.2)
         yield
     finally:

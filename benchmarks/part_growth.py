@@ -93,7 +93,7 @@ def call(server: Running, event: dict[str, object]) -> None:
         client.send(json.dumps(event))
         answer = json.loads(client.recv(120))
     if answer.get("status") != 200:
-        raise SystemExit(f"a walker failed: {answer}")
+        raise RuntimeError(f"a walker failed: {answer}")
 
 
 def touch(bench: Bench, server: Running, options: str) -> Result:

@@ -13,6 +13,8 @@ if [[ ${1:-} == --write-docs ]]; then
     exec $python benchmarks/write_docs.py $results "${rest[@]}"
 fi
 benchmarks/setup.sh
-$python benchmarks/compare.py --out $results "$@"
+status=0
+$python benchmarks/compare.py --out $results "$@" || status=$?
 $python benchmarks/summary.py $results
 $python benchmarks/plots.py $results build/bench/plots
+exit $status

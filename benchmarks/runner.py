@@ -56,7 +56,11 @@ class Load:
 
     def result(self, seconds: float = 300) -> Result:
         """What it measured; {"error": ...} when it failed."""
-        output, errors = self.process.communicate(timeout=seconds)
+        try:
+            output, errors = self.process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self.stop()
+            return {"error": f"did not end within {seconds} s"}
         if errors:
             print("   !", errors.strip(), flush=True)
         try:

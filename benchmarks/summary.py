@@ -224,12 +224,12 @@ def extremes(figures: Figures) -> str:
         f"At the limit of open files: {line['files_at_limit']} open, {line['cpu_percent']} % of a "
         f"core, {line['bad']} bad and {line['dead']} lost of those who were in. Accepting goes on "
         f"{'again' if line['resumed'] else 'NO MORE'} after {line['resumed_s']} s."
-        for line in figures.of("descriptors", "product")
+        for line in figures.of("descriptors", "product")[-1:]
     ]
     crowds = [
         f"{line['connected']:,} idle connections at once: {line['kb_per_conn']} KiB each, "
         f"{line['conn_s']:,.0f} a second came."
-        for line in figures.of("idle-large", "product")
+        for line in figures.of("idle-large", "product")[-1:]
     ]
     floods = [
         f"The flood of {kind} was ended {sum(ended):,.0f} times, and came again each time."
