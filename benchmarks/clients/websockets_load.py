@@ -11,6 +11,7 @@ import sys
 import time
 
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 WINDOW = 16
 PADDING = "x" * 90
@@ -28,7 +29,9 @@ class Load:
     async def open(self, path: str, query: str = "") -> tuple[ClientConnection, str]:
         """A connection, and its client id where it has one."""
         target = f"/websocket{query}" if self.jac else path
-        client = await connect(f"{self.address}{target}", compression=None, ping_interval=None)
+        client = await connect(
+            f"{self.address}{target}", compression=None, ping_interval=None, close_timeout=1
+        )
         first = json.loads(await client.recv())["data"] if self.jac else {}
         return client, str(first.get("client_id", ""))
 
@@ -47,13 +50,17 @@ class Load:
         return (await self.open("/sub", "?channel_id=bench"))[0]
 
     async def read(self, client: ClientConnection) -> None:
-        async for text in client:
-            number = json.loads(text)["n"]
-            self.received += 1
-            self.missing[number] -= 1
-            if self.missing[number] == 0:
-                del self.missing[number]
-                self.room.release()
+        # Not every server says goodbye.
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                self.note(json.loads(await client.recv())["n"])
+
+    def note(self, number: int) -> None:
+        self.received += 1
+        self.missing[number] -= 1
+        if self.missing[number] == 0:
+            del self.missing[number]
+            self.room.release()
 
     async def fanout(self, many: int) -> None:
         subscribers = [await self.subscribe() for _ in range(many)]
@@ -71,9 +78,7 @@ class Load:
             await self.room.acquire()
         for client in [publisher, *subscribers]:
             await client.close()
-        for reader in readers:
-            with contextlib.suppress(asyncio.CancelledError):
-                await reader
+        await asyncio.gather(*readers)
 
 
 async def main() -> None:
