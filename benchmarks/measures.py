@@ -87,7 +87,7 @@ PAIR_ROWS = [
 ]
 CLIENT_ROWS = [tag for tag in MEASURES if tag.startswith(("websockets-", "ws-"))]
 
-BATCHES, SINGLY = "8 messages an event", "an event a message"
+BATCHES, SINGLY = "16 messages an event", "an event a message"
 FLOODS = ("pings", "one-byte frames", "empty fragments", "events")
 
 GOALS = [

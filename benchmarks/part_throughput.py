@@ -43,7 +43,7 @@ def notify(bench: Bench) -> None:
     server = bench.server("product")
     ways = {
         "client event": "",
-        "8 messages an event": "--by-walker --batch 8",
+        "16 messages an event": "--by-walker --batch 16",
         "an event a message": "--by-walker --publishers 8",
     }
     for subscribers in (100, 1000):
