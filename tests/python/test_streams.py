@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from conftest import Serve
-from support import ServerProcess, eventually
+from support import ServerProcess, eventually, memory_bound
 
 EVENTS = {"Accept": "text/event-stream"}
 DONE = ("done", {"status": 200})
@@ -181,7 +181,7 @@ def test_a_slow_reader_makes_the_walker_wait_in_bounded_memory(
         # Others are served meanwhile: time enough for the walker to report hundreds of megabytes.
         for _ in range(300):
             assert http.post("/walker/outer").status_code == 200
-        assert resident() - before < 32 << 20
+        assert resident() - before < memory_bound(32 << 20)
     eventually(lambda: "slow" in ends(http)[0])
 
 

@@ -5,6 +5,7 @@ usage: soaking.py [--connects 1000000] [--seconds 600] [--seed 1]
 
 import argparse
 import asyncio
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,11 @@ SETTINGS = {**OPEN, "message_rate": 0, "outbox_bytes": 1 << 18, "io_threads": 2}
 def start(folder: Path, jac: Path = JAC, **settings: Any) -> ServerProcess:
     """A server of this folder's app, with its data under `folder`."""
     app = copy_app(REPOSITORY / "tests" / "soak" / "soak.jac", folder)
-    return ServerProcess(app, {**SETTINGS, **settings}, jac=jac)
+    # A sanitizer keeps what was freed, to see who uses it still; here it would be taken for growth.
+    options = os.environ.get("ASAN_OPTIONS", "verbosity=0")
+    options += ":quarantine_size_mb=0:thread_local_quarantine_size_kb=0"
+    env = {**os.environ, "ASAN_OPTIONS": options}
+    return ServerProcess(app, {**SETTINGS, **settings}, env=env, jac=jac)
 
 
 def tables_are_empty(server: ServerProcess) -> None:
