@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,6 +53,7 @@ class CrashRounds:
         self._names = iter(range(1_000_000))
         self.acknowledged = Acknowledged()
         self.start_seconds: list[float] = []
+        self._refused: list[AssertionError] = []
 
     def run(self, rounds: int) -> None:
         """AssertionError once something is missing, or there by half."""
@@ -71,18 +72,21 @@ class CrashRounds:
         def busy() -> bool:
             # On a slow machine clients may take long to register, before any commits a walker.
             done = len(self.acknowledged) - before
-            return done >= 3 and len(self.acknowledged.pairs) > pairs_before
+            enough = done >= 3 and len(self.acknowledged.pairs) > pairs_before
+            return enough or bool(self._refused)
 
         with self.working(server):
             eventually(busy, "work is acknowledged", 30)
             # Anywhere in what goes on at the time.
             time.sleep(self._random.uniform(0.0, 0.2))
+        # Who was registered may do this, unless something of them is not there.
+        assert not self._refused, f"{len(self._refused)} clients were refused: {self._refused[0]}"
 
     @contextmanager
     def working(self, server: ServerProcess) -> Iterator[None]:
         """Clients keep the server busy inside of the block; at its end the server is killed."""
         clients = [
-            threading.Thread(target=work, args=(server,))
+            threading.Thread(target=self._client, args=(work, server))
             for work in (self._register, self._by_rest, self._by_rest, self._by_websocket)
         ]
         for client in clients:
@@ -93,6 +97,12 @@ class CrashRounds:
             server.kill()
             for client in clients:
                 client.join()
+
+    def _client(self, work: Callable[[ServerProcess], None], server: ServerProcess) -> None:
+        try:
+            work(server)
+        except AssertionError as error:
+            self._refused.append(error)
 
     def start(self) -> ServerProcess:
         began = time.monotonic()

@@ -18,7 +18,7 @@ def test_what_was_acknowledged_survives_being_killed_again_and_again(tmp_path: P
 @pytest.mark.parametrize(
     ("defect", "found"),
     [
-        ("acknowledge_before_commit", "are lost|without a root"),
+        ("acknowledge_before_commit", "are lost|without a root|were refused"),
         ("commit_by_halves", "by half|leads nowhere"),
     ],
 )
