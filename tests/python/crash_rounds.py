@@ -79,8 +79,6 @@ class CrashRounds:
             eventually(busy, "work is acknowledged", 30)
             # Anywhere in what goes on at the time.
             time.sleep(self._random.uniform(0.0, 0.2))
-        # Who was registered may do this, unless something of them is not there.
-        assert not self._refused, f"{len(self._refused)} clients were refused: {self._refused[0]}"
 
     @contextmanager
     def working(self, server: ServerProcess) -> Iterator[None]:
@@ -97,6 +95,8 @@ class CrashRounds:
             server.kill()
             for client in clients:
                 client.join()
+        # Who was registered may do this, unless something of them is not there.
+        assert not self._refused, f"{len(self._refused)} clients were refused: {self._refused[0]}"
 
     def _client(self, work: Callable[[ServerProcess], None], server: ServerProcess) -> None:
         try:
