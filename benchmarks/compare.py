@@ -1,4 +1,4 @@
-"""Runs the comparison: each part in turn, all peers of a row in the same minute, round by round.
+"""Runs the comparison: each part in turn, what is compared in pairs close in time, round by round.
 
 A line of JSON for each run; summary.py makes tables of them, plots.py plots. A peer that is not set
 up is left out.
@@ -6,17 +6,20 @@ up is left out.
 
 import argparse
 import json
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from machine import allow_many_files
 from part_clients import clients
 from part_connections import connect, crowd, idle, large
 from part_growth import growth
 from part_neighbours import busy_workers, descriptors, flood, stall
 from part_threads import threads
 from part_throughput import echo, fanout, latency, notify, unit, walker
-from runner import Bench, Scale
+from results import read
+from runner import Bench, Repeats, Scale
 
 PARTS: dict[str, Callable[[Bench], None]] = {
     "fanout": fanout,
@@ -42,10 +45,12 @@ QUICK = "fanout,echo,notify,walker,connect,stall,flood,workers"
 
 
 def without(results: Path, parts: list[str]) -> None:
-    """Takes what these parts measured before out of the results."""
-    lines = results.read_text().splitlines() if results.exists() else []
-    kept = [line for line in lines if json.loads(line).get("part") not in parts]
-    results.write_text("".join(f"{line}\n" for line in kept))
+    """Takes what these parts measured before out of the results, and what cannot be read."""
+    lines, left_out = read([results]) if results.exists() else ([], [])
+    kept = [line for line in lines if line["part"] not in parts]
+    results.write_text("".join(f"{json.dumps(line)}\n" for line in kept))
+    for which in left_out:
+        print(f"Taken out of the results: {which}", flush=True)
 
 
 def arguments() -> argparse.Namespace:
@@ -60,6 +65,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=3, help="of a run that others disturbed")
     parser.add_argument(
         "--quiet", type=float, default=30, help="seconds to wait at most for a quiet machine then"
+    )
+    parser.add_argument(
+        "--patience", type=float, default=300, help="seconds for all repeats and waits together"
     )
     parser.add_argument(
         "--quick", action="store_true", help="below two minutes: a round, without the slow peer"
@@ -82,12 +90,12 @@ def main() -> None:
     peers = options.peers.split(",")
     scale = Scale()
     if options.quick:
-        chosen, scale = QUICK.split(","), Scale(seconds=0.4)
+        chosen, scale = QUICK.split(","), Scale(seconds=0.4, pairs=1)
         peers = [name for name in peers if name != "jac-cloud"]
     if options.large:
         chosen = ["large"]
     if options.tiny:
-        scale = Scale(seconds=0.1, sizes=0.02)
+        scale = Scale(seconds=0.1, sizes=0.02, pairs=1)
         peers = ["epoll", "epoll-batch"]
         chosen.remove("unit")
     if options.only:
@@ -99,18 +107,21 @@ def main() -> None:
     partial_run = options.only or options.large
     if not options.add:
         without(options.out, chosen if partial_run else list(PARTS))
-    bench = Bench(options.out, scale, peers, options.repeats, options.quiet)
+    repeats = Repeats(options.repeats, options.quiet, options.patience)
+    bench = Bench(options.out, scale, peers, repeats, allow_many_files())
     failed: set[str] = set()
     try:
         for turn in range(options.rounds):
             for name in chosen:
                 print(f"== {name}, round {turn + 1} of {options.rounds}", flush=True)
                 bench.turn, bench.part = turn, name
+                start = time.monotonic()
                 try:
                     PARTS[name](bench)
                 except Exception:  # noqa: BLE001 - the others are measured all the same
                     traceback.print_exc()
                     failed.add(name)
+                print(f"   took {time.monotonic() - start:.0f} s", flush=True)
     finally:
         bench.close()
     if failed:

@@ -10,7 +10,8 @@ import sys
 from functools import partial
 
 from machine import BUILD, LOAD_CORE, ROOT, processor_seconds
-from runner import Bench, Result
+from results import Result
+from runner import Bench
 from servers import Running, without_ours
 
 CLIENTS = {

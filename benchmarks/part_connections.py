@@ -1,12 +1,13 @@
 """Connections: what an idle one holds, how many a second come, what idle ones cost the others."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from runner import Bench, Result
-from servers import NotStarted, Running
+from pairs import Side, alternate
+from results import Result
+from runner import Bench
+from servers import Running
 
 IDLE = "--test idle --ramp 64"
 
@@ -48,29 +49,35 @@ def large(bench: Bench) -> None:
 def connect(bench: Bench) -> None:
     """Handshakes a second, 64 at once, every connection kept; for us with the first message."""
     many = bench.count(5000)
-    for _ in range(2):  # short runs: two in turns
-        for name in bench.peers("product", "beast", "epoll"):
-            server = bench.server(name)
-            bench.record(
-                "connect", name, partial(bench.load, server, f"{IDLE} --n {many} --settle 0")
-            )
-            server.settle()
+
+    def side(name: str) -> Side:
+        server = bench.server(name)
+        return Side(name, partial(bench.load, server, f"{IDLE} --n {many} --settle 0"))
+
+    # Short runs: twice as many.
+    others = bench.peers("beast") * (2 * bench.scale.pairs) + bench.peers("epoll")
+    alternate(bench, "connect", side("product"), map(side, others))
 
 
 def crowd(bench: Bench) -> None:
     """100 active clients, alone and beside 10,000 that are idle."""
     active, many = bench.count(100), bench.count(10_000)
-    times = f"--dur {bench.seconds(3)} --warm {bench.seconds(0.5)} --settle .2"
-
-    def take(server: Running, options: str) -> Result:
-        return bench.load(server, f"--test echo --n {active} {options} {times}")
+    times = f"--dur {bench.seconds(2)} --warm {bench.seconds(0.5)} --settle .1"
 
     with bench.fresh("product") as server:
+
+        def alone(options: str) -> Result:
+            return bench.load(server, f"--test echo --n {active} {options} {times}")
+
+        def beside(options: str) -> Result:
+            with idling(bench, server, many):
+                result = alone(options)
+            server.settle()
+            return result
+
         for tag, options in (("crowd", ""), ("crowd-p99", "--rate 5000")):
-            bench.record(tag, "alone", partial(take, server, options))
-        with idling(bench, server, many):
-            for tag, options in (("crowd", ""), ("crowd-p99", "--rate 5000")):
-                bench.record(tag, "beside 10,000 idle", partial(take, server, options))
+            others = [Side("beside 10,000 idle", partial(beside, options))] * bench.scale.pairs
+            alternate(bench, tag, Side("alone", partial(alone, options)), others)
 
 
 @contextmanager
@@ -78,11 +85,7 @@ def idling(bench: Bench, server: Running, many: int) -> Iterator[None]:
     """So many idle connections, until the end of the block."""
     crowd = bench.start(server, f"{IDLE} --n {many} --settle 600")
     try:
-        deadline = time.monotonic() + 60
-        while server.files() < many:
-            if time.monotonic() > deadline or crowd.process.poll() is not None:
-                raise NotStarted(f"{many} idle connections did not come about")
-            time.sleep(0.2)
+        server.wait_for(many)
         yield
     finally:
         crowd.stop()

@@ -7,7 +7,8 @@ from functools import partial
 from websockets.sync.client import connect
 
 from machine import BUILD
-from runner import Bench, Result
+from results import Result
+from runner import Bench
 from servers import Running, without_ours
 
 SUBSCRIBERS = (1, 10, 100, 1000, 3000, 10_000)
@@ -31,7 +32,6 @@ def publishes(bench: Bench) -> None:
             f" --dur {bench.seconds(1.5)} --warm {bench.seconds(0.7)}"
         )
         bench.record("publish-growth", f"{subscribers:,}", partial(publish, bench, server, options))
-        server.settle()
 
 
 def publish(bench: Bench, server: Running, options: str) -> Result:

@@ -6,7 +6,9 @@ from functools import partial
 
 from flood import FLOODS, Flood
 from machine import processor_seconds
-from runner import Bench, Result
+from pairs import Side, alternate
+from results import Result
+from runner import Bench
 from servers import Running
 
 ECHO = "--test echo --n 64 --rate 3200 --payload 64"  # 50 a second each: below the default limit
@@ -15,17 +17,16 @@ ECHO = "--test echo --n 64 --rate 3200 --payload 64"  # 50 a second each: below 
 def stall(bench: Bench) -> None:
     """2 of 200 subscribers never read."""
     live, stalled = bench.count(198), max(1, bench.count(2))
-    times = f"--dur {bench.seconds(5)} --warm {bench.seconds(1)} --settle .2 --timeline"
-    for label, who in (
-        ("none stalled", f"--n {live}"),
-        ("2 stalled", f"--n {live + stalled} --stall {stalled / (live + stalled):.4f}"),
-    ):
-        bench.record("stall", label, partial(stalling, bench, f"{who} {times}"))
-
-
-def stalling(bench: Bench, options: str) -> Result:
+    times = f"--dur {bench.seconds(3)} --warm {bench.seconds(0.5)} --settle .1 --timeline"
     with bench.fresh("product") as server:
-        result = bench.load(server, f"--test fanout --window 16 --payload 4096 {options}")
+        base = Side("none stalled", partial(stalling, bench, server, f"--n {live} {times}"))
+        who = f"--n {live + stalled} --stall {stalled / (live + stalled):.4f}"
+        other = Side("2 stalled", partial(stalling, bench, server, f"{who} {times}"))
+        alternate(bench, "stall", base, [other] * bench.scale.pairs)
+
+
+def stalling(bench: Bench, server: Running, options: str) -> Result:
+    result = bench.load(server, f"--test fanout --window 16 --payload 4096 {options}")
     if result.get("timeline"):
         memory = [second[3] for second in result["timeline"]]  # type: ignore[attr-defined]
         # From the first second, when the stalled ones' queues are full, to the end.
@@ -35,11 +36,15 @@ def stalling(bench: Bench, options: str) -> Result:
 
 def flood(bench: Bench) -> None:
     """Echoes of 64 clients, with all limits as they come, while another client floods."""
-    times = f"--dur {bench.seconds(3)} --warm {bench.seconds(0.5)} --settle .2"
+    times = f"--dur {bench.seconds(2)} --warm {bench.seconds(0.5)} --settle .1"
     with bench.fresh("product-guarded") as server:
-        bench.record("flood", "alone", partial(bench.load, server, f"{ECHO} {times}"))
-        for kind in FLOODS:
-            bench.record("flood", kind, partial(beside_a_flood, bench, server, kind, times))
+        base = Side("alone", partial(bench.load, server, f"{ECHO} {times}"))
+        others = [
+            Side(kind, partial(beside_a_flood, bench, server, kind, times))
+            for _ in range(bench.scale.pairs)
+            for kind in FLOODS
+        ]
+        alternate(bench, "flood", base, others)
 
 
 def beside_a_flood(bench: Bench, server: Running, kind: str, times: str) -> Result:
@@ -52,20 +57,20 @@ def busy_workers(bench: Bench) -> None:
     """Pings of 16 clients while 64 others have a walker in every worker, on both cores."""
     ping = f"--test ping --n 16 --rate 1000 --dur {bench.seconds(3)} --warm {bench.seconds(0.5)}"
     server = bench.server("product-1")
-    bench.record("workers", "idle", partial(bench.load, server, ping))
+    alone = partial(bench.load, server, f"{ping} --settle .1")
 
     def beside_walkers() -> Result:
-        working = bench.start(
-            server, f"--test walker --walker work --n 64 --dur {bench.seconds(9)}"
-        )
+        working = bench.start(server, "--test walker --walker work --n 64 --dur 600")
         try:
-            result = bench.load(server, ping)
+            server.wait_for(64)
+            result = alone()
         finally:
             working.stop()
+        server.settle()
         return result
 
-    bench.record("workers", "walkers in every worker", beside_walkers)
-    server.settle()
+    others = [Side("walkers in every worker", beside_walkers)] * bench.scale.pairs
+    alternate(bench, "workers", Side("idle", alone), others)
 
 
 def descriptors(bench: Bench) -> None:

@@ -3,27 +3,30 @@
 from functools import partial
 
 from machine import CORES
-from runner import Bench, Result
+from pairs import Side, alternate
+from results import Result
+from runner import Bench
 from servers import Running
 
-LABELS = {"product-1": "1 I/O thread", "product-2": "2 I/O threads"}
+ONE, TWO = "1 I/O thread", "2 I/O threads"
 
 
 def threads(bench: Bench) -> None:
     """As fast as it goes, then at a rate that one thread can hold: what is lost, what it costs."""
     subscribers = bench.count(500)
-    load = f"--test fanout --payload 128 --n {subscribers} --settle .3"
-    times = f"--dur {bench.seconds(3)} --warm {bench.seconds(1)}"
-    for name, label in LABELS.items():
-        take = partial(from_every_core, bench, bench.server(name), f"{load} --window 16 {times}")
-        bench.record("threads", label, take)
-        bench.server(name).settle()
-    highest = bench.measured("threads", LABELS["product-1"], "pub_s") or 0
-    rate = max(1, round(highest / len(CORES) / 2))
-    for name, label in LABELS.items():
-        take = partial(from_every_core, bench, bench.server(name), f"{load} --rate {rate} {times}")
-        bench.record("threads-rate", label, take)
-        bench.server(name).settle()
+    load = f"--test fanout --payload 128 --n {subscribers} --settle .1"
+    times = f"--dur {bench.seconds(2)} --warm {bench.seconds(0.5)}"
+    servers = {ONE: bench.server("product-1"), TWO: bench.server("product-2")}
+
+    def side(label: str, pace: str) -> Side:
+        return Side(label, partial(from_every_core, bench, servers[label], f"{load} {pace}{times}"))
+
+    fast = "--window 16 "
+    alternate(bench, "threads", side(ONE, fast), [side(TWO, fast)] * bench.scale.pairs)
+    highest = bench.measured("threads", ONE, "pub_s") or 0
+    paced = f"--rate {max(1, round(highest / len(CORES) / 2))} "
+    for label in servers:
+        bench.record("threads-rate", label, side(label, paced).take)
 
 
 def from_every_core(bench: Bench, server: Running, options: str) -> Result:
@@ -32,6 +35,7 @@ def from_every_core(bench: Bench, server: Running, options: str) -> Result:
         bench.start(server, f"{options} --channel bench{core}", core=str(core)) for core in CORES
     ]
     results = [load.result() for load in loads]
+    server.settle()
     failed = [result for result in results if "error" in result]
     if failed:
         return failed[0]

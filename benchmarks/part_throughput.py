@@ -3,83 +3,95 @@
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 from functools import partial
 
 from machine import ROOT
-from runner import Bench, Result
-from servers import Running
+from measures import BY_WALKER, by_client
+from pairs import Side, alternate
+from results import Result
+from runner import Bench
 
-FANOUT = "--test fanout --payload 128 --settle .2"
-# Subscribers, messages in flight, servers.
+FANOUT = "--test fanout --payload 128 --settle .1"
+BODY = '{"val":7}'
+
+
+@dataclass(frozen=True)
+class Row:
+    """Subscribers, messages in flight, and with whom: more often with those that are close."""
+
+    subscribers: int
+    window: int
+    close: tuple[str, ...]
+    others: tuple[str, ...]
+
+
 FANOUTS = (
-    (100, 16, ("product", "jac-cloud", "socketify", "epoll-batch")),
-    (1000, 16, ("product", "jac-cloud", "socketify", "epoll-batch")),
-    (1000, 1, ("product", "jac-cloud", "socketify", "epoll")),
-    (5000, 16, ("product", "jac-cloud", "socketify", "epoll-batch")),
+    Row(100, 16, (), ("socketify", "epoll-batch", "jac-cloud")),
+    Row(1000, 16, ("socketify", "epoll-batch"), ("jac-cloud",)),
+    Row(1000, 1, ("epoll",), ("socketify", "jac-cloud")),
+    Row(5000, 16, (), ("socketify", "epoll-batch", "jac-cloud")),
 )
-ECHOES = ("product", "jac-cloud", "socketify", "picows", "epoll")
+
+
+def beside(
+    bench: Bench, tag: str, close: tuple[str, ...], others: tuple[str, ...], options: str
+) -> None:
+    """This server between the others, of which some are close to it."""
+
+    def side(name: str) -> Side:
+        # The older server takes seconds for each message to thousands.
+        slow = name == "jac-cloud" and tag.startswith("fanout5000")
+        warm = f"--warm {bench.seconds(2 if slow else 0.5)} --connect-timeout 120"
+        return Side(name, partial(bench.load, bench.server(name), f"{options} {warm}"))
+
+    names = bench.peers(*close) * bench.scale.pairs + bench.peers(*others)
+    alternate(bench, tag, side("product"), [side(name) for name in names])
 
 
 def fanout(bench: Bench) -> None:
-    for subscribers, window, peers in FANOUTS:
-        for name in bench.peers(*peers):
-            server = bench.server(name)
-            # The older server takes seconds for each message to thousands.
-            warm = bench.seconds(2 if name == "jac-cloud" and subscribers > 1000 else 0.8)
-            options = (
-                f"{FANOUT} --n {bench.count(subscribers)} --window {window}"
-                f" --dur {bench.seconds(2)} --warm {warm} --connect-timeout 120"
-            )
-            bench.record(
-                f"fanout{subscribers}w{window}", name, partial(bench.load, server, options)
-            )
-            server.settle()
+    for row in FANOUTS:
+        options = (
+            f"{FANOUT} --n {bench.count(row.subscribers)} --window {row.window}"
+            f" --dur {bench.seconds(1.5)}"
+        )
+        beside(bench, f"fanout{row.subscribers}w{row.window}", row.close, row.others, options)
 
 
 def notify(bench: Bench) -> None:
-    """The same by a walker. In batches it is the way of a message that is measured, notify_channels
-    and back; with a walker's event for each message the walkers count too.
+    """The same by a walker. With many messages in an event it is the way of a message that is
+    measured, notify_channels and back; with an event for each message the walkers count too.
     """
     server = bench.server("product")
-    ways = {
-        "client event": "",
-        "16 messages an event": "--by-walker --batch 16",
-        "an event a message": "--by-walker --publishers 8",
-    }
     for subscribers in (100, 1000):
-        for label, way in ways.items():
+        for label, (batch, publishers, window) in BY_WALKER.items():
             options = (
-                f"{FANOUT} --n {bench.count(subscribers)} --window 16 --dur {bench.seconds(2)}"
-                f" --warm {bench.seconds(0.8)} {way}"
+                f"{FANOUT} --n {bench.count(subscribers)} --window {window}"
+                f" --dur {bench.seconds(1.5)} --warm {bench.seconds(0.5)}"
             )
-            bench.record(f"notify{subscribers}", label, partial(bench.load, server, options))
-            server.settle()
+            by_walker = f"{options} --by-walker --batch {batch} --publishers {publishers}"
+            alternate(
+                bench,
+                f"notify{subscribers}",
+                Side(by_client(window), partial(bench.load, server, options)),
+                [Side(label, partial(bench.load, server, by_walker))] * bench.scale.pairs,
+            )
 
 
 def echo(bench: Bench) -> None:
     for connections in (1, 64):
-        for name in bench.peers(*ECHOES):
-            server = bench.server(name)
-            options = (
-                f"--test echo --n {connections} --settle .1 --dur {bench.seconds(2)}"
-                f" --warm {bench.seconds(0.4)}"
-            )
-            bench.record(f"echo{connections}", name, partial(bench.load, server, options))
+        options = f"--test echo --n {connections} --settle .1 --dur {bench.seconds(1.5)}"
+        others = ("epoll", "socketify", "jac-cloud")
+        beside(bench, f"echo{connections}", ("picows",), others, options)
 
 
 def walker(bench: Bench) -> None:
     """A walker that reports what it was given, by WebSocket and by REST."""
-    times = f"--dur {bench.seconds(2.5)} --warm {bench.seconds(0.5)} --settle .1"
     for connections in (1, 64):
-        for name in bench.peers("product", "jac-cloud"):
-            server = bench.server(name)
-            load = f"--test walker --n {connections} {times}"
-            bench.record(f"walker{connections}", name, partial(bench.load, server, load))
-            rest = Running(name, server.pid, server.port, "http")
-            post = f"--test echo --path /walker/w --n {connections} {times}"
-            bench.record(
-                f"rest{connections}", name, partial(bench.load, rest, post, "--body", '{"val":7}')
-            )
+        options = f"--n {connections} --settle .1 --dur {bench.seconds(2)}"
+        beside(bench, f"walker{connections}", (), ("jac-cloud",), f"--test walker {options}")
+        post = f"--test echo --proto http --path /walker/w --body {BODY} {options}"
+        beside(bench, f"rest{connections}", (), ("jac-cloud",), post)
 
 
 def unit(bench: Bench) -> None:
@@ -99,7 +111,7 @@ def unit(bench: Bench) -> None:
 def latency(bench: Bench) -> None:
     """At half of the rate that this server reaches, whatever happens."""
     for tag, key, load, peers in (
-        ("echo64", "msgs_s", "--test echo --n 64", ECHOES),
+        ("echo64", "msgs_s", "--test echo --n 64", ("product", "socketify", "picows", "epoll")),
         (
             "fanout1000w16",
             "pub_s",
@@ -107,14 +119,12 @@ def latency(bench: Bench) -> None:
             ("product", "socketify", "epoll", "epoll-batch"),
         ),
     ):
-        times = f"--dur {bench.seconds(3)} --warm {bench.seconds(0.5)} --settle .2"
+        times = f"--dur {bench.seconds(2)} --warm {bench.seconds(0.5)}"
         highest = bench.measured(tag, "product", key)
         if highest is None:  # where only this part is asked for
             found = bench.load(bench.server("product"), f"{load} {times}")
             highest = float(str(found[key]))
         rate = max(1, round(highest / 2))
-        for name in bench.peers(*(peer for peer in peers if peer != "jac-cloud")):
-            server = bench.server(name)
+        for name in bench.peers(*peers):
             options = f"{load} --rate {rate} {times}"
-            bench.record(f"{tag}-half", name, partial(bench.load, server, options))
-            server.settle()
+            bench.record(f"{tag}-half", name, partial(bench.load, bench.server(name), options))

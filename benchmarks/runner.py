@@ -4,6 +4,7 @@ import contextlib
 import json
 import statistics
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,17 +16,15 @@ from machine import (
     LOAD_CORE,
     Watch,
     about,
-    allow_many_files,
     processor_seconds,
     wait_until_quiet,
 )
+from results import Result, better
 from servers import NotStarted, Running, installed, serving, without_ours
-
-type Result = dict[str, object]
 
 SHOWN = (
     "label tag msgs_s deliv_s conn_s p50_us p99_us srv_cpu lg_cpu us_each kb_per_conn cpu_percent"
-    " grown_mb ratio lost bad dead others error"
+    " grown_mb ratio lost bad dead disturbed others error"
 )
 
 # Servers that take the place of others where it is only to show that all works.
@@ -34,10 +33,24 @@ SIMILAR = {"product-1": "product", "product-guarded": "product"}
 
 @dataclass(frozen=True)
 class Scale:
-    """How long and how large: 1 is what the documents show."""
+    """How long and how large: 1 is what the documents show; how many pairs a round where it is
+    close.
+    """
 
     seconds: float = 1
     sizes: float = 1
+    pairs: int = 2
+
+
+@dataclass
+class Repeats:
+    """How often a run that others disturbed is repeated, how long a quiet machine is waited for
+    before that, and how long all of it may take: these are used up.
+    """
+
+    most: int = 3
+    quiet_seconds: float = 30
+    seconds_in_all: float = 300
 
 
 class Load:
@@ -80,16 +93,15 @@ class Bench:
     """What the parts of the comparison measure with."""
 
     def __init__(
-        self, out: Path, scale: Scale, peers: list[str], repeats: int, quiet: float
+        self, out: Path, scale: Scale, peers: list[str], repeats: Repeats, most_files: int
     ) -> None:
         self.turn = 0
         self.part = ""
         self.scale = scale
         self._out = out
         self._repeats = repeats
-        self._quiet = quiet
         self._about = about()
-        self._most_files = allow_many_files()
+        self._most_files = most_files
         self._chosen = peers
         self._installed: dict[str, bool] = {}
         self._pool = contextlib.ExitStack()
@@ -158,33 +170,54 @@ class Bench:
         return Load(server, options, extra, core)
 
     def load(self, server: Running, options: str, *extra: str) -> Result:
-        """One run of wsload."""
-        before = processor_seconds(server.pid)
+        """One run of wsload, whose connections are gone afterwards."""
+        before, files = processor_seconds(server.pid), server.files()
         result = self.start(server, options, *extra).result()
         result["srv_cpu_s"] = round(processor_seconds(server.pid) - before, 2)
+        server.settle(files)
         return result
 
     def record(self, tag: str, label: str, take: Callable[[], Result]) -> Result:
         """Takes a measurement; again, while others disturb it, as often as was said."""
-        for repeat in range(self._repeats + 1):
-            watch = Watch(self._pids)
-            result = take()
-            others = round(watch.others())
-            if others <= DISTURBED:
-                break
-            if repeat < self._repeats:
-                print(f"   disturbed by others ({others} % of a core): again", flush=True)
-                wait_until_quiet(self._quiet)
-        result |= {"part": self.part, "tag": tag, "label": label, "round": self.turn}
-        result |= {"others": others, "disturbed": others > DISTURBED, **self._about}
+        result, repeat = self.measure(tag, label, take), 0
+        while result["disturbed"] and self.may_repeat(repeat):
+            repeat += 1
+            result = self.measure(tag, label, take, repeat)
+        return result
+
+    def measure(self, tag: str, label: str, take: Callable[[], Result], repeat: int = 0) -> Result:
+        """Takes a measurement, once."""
+        start = time.monotonic()
+        watch = Watch(self._pids)
+        result = take()
+        others = round(watch.others())
+        result |= {"tag": tag, "label": label, "others": others, "disturbed": others > DISTURBED}
+        if repeat:
+            self._repeats.seconds_in_all -= time.monotonic() - start
         self._results.setdefault((tag, label), []).append(result)
-        with self._out.open("a") as out:
-            out.write(json.dumps(result) + "\n")
+        self.keep(result)
         print({key: result[key] for key in SHOWN.split() if key in result}, flush=True)
         return result
 
+    def may_repeat(self, repeat: int) -> bool:
+        """Whether what was disturbed may be measured once more: after a wait for quiet."""
+        repeats = self._repeats
+        if repeat >= repeats.most or repeats.seconds_in_all <= 0:
+            return False
+        print("   disturbed by others: again", flush=True)
+        start = time.monotonic()
+        wait_until_quiet(min(repeats.quiet_seconds, repeats.seconds_in_all))
+        repeats.seconds_in_all -= time.monotonic() - start
+        return True
+
+    def keep(self, result: Result) -> None:
+        """Writes a line of the results."""
+        line = {**result, "part": self.part, "round": self.turn, **self._about}
+        with self._out.open("a") as out:
+            out.write(json.dumps(line) + "\n")
+
     def measured(self, tag: str, label: str, key: str) -> float | None:
         """The median of what this run has measured so far."""
-        results = self._results.get((tag, label), ())
+        results = better(self._results.get((tag, label), []))
         numbers = [float(str(result[key])) for result in results if key in result]
         return statistics.median(numbers) if numbers else None

@@ -30,7 +30,7 @@ class Peer:
 
 
 class NotStarted(Exception):
-    """A server ended, or accepted nothing."""
+    """A server ended or accepted nothing, or clients did not come."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,21 @@ class Running:
         """How many it has open."""
         return open_files(self.pid)
 
-    def settle(self) -> None:
-        """Waits until the connections of a run before are gone."""
+    def wait_for(self, connections: int, seconds: float = 60) -> None:
+        """Waits until so many are open. Raises NotStarted when they do not come."""
+        deadline = time.monotonic() + seconds
+        while self.files() < self.idle_files + connections:
+            if time.monotonic() > deadline:
+                raise NotStarted(f"{connections} connections to {self.name} did not come about")
+            time.sleep(0.02)
+
+    def settle(self, files: int | None = None) -> None:
+        """Waits until only so many are open, as before the connections of a run; or as at first."""
         deadline = time.monotonic() + 20
         few = 20  # of databases and such
-        while self.files() > self.idle_files + few and time.monotonic() < deadline:
-            time.sleep(0.05)
+        most = few + (self.idle_files if files is None else files)
+        while self.files() > most and time.monotonic() < deadline:
+            time.sleep(0.02)
 
 
 def jac_serve(jac: Path, *options: str) -> tuple[str, ...]:
@@ -129,8 +138,10 @@ def peer_files_exist(name: str) -> bool:
 
 
 def free_port() -> int:
-    # Below those that outgoing connections take.
-    for port in range(18080, 28080):
+    # Below those that outgoing connections take; where another comparison on this machine, which may
+    # look at the same time, begins elsewhere.
+    first = 18080 + os.getpid() * 16 % 9000
+    for port in range(first, 28080):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -138,7 +149,7 @@ def free_port() -> int:
             except OSError:
                 continue
             return port
-    raise SystemExit("no port from 18080 to 28080 is free")
+    raise SystemExit(f"no port from {first} to 28080 is free")
 
 
 @contextmanager

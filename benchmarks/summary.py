@@ -34,15 +34,20 @@ def table(heads: list[str], texts: int, rows: list[list[str]]) -> str:
 
 def about(figures: Figures) -> str:
     lines = figures.lines
+    if not lines:
+        return ""
     machines = sorted({str(line["machine"]) for line in lines})
     commits = sorted({str(line["commit"])[:12] for line in lines})
     versions = {f"{k} {v}" for line in lines for k, v in dict(line["versions"]).items()}  # type: ignore[call-overload]
     rounds = 1 + max(int(str(line["round"])) for line in lines)
-    disturbed = sum(bool(line.get("disturbed")) for line in lines)
-    most = max(float(str(line["others"])) for line in lines)
+    counted = figures.counted()
+    disturbed = sum(bool(line.get("disturbed")) for line in counted)
+    most = max((float(str(line["others"])) for line in counted), default=0)
+    thrown_out = len(lines) - len(counted) - len(figures.failed)
     noise = (
-        f"{len(lines)} runs in {rounds} rounds; during any of them other work took at most "
-        f"{most:.0f} % of a core; {disturbed} are counted although it took more than {DISTURBED} %"
+        f"{len(counted)} runs in {rounds} round{'s'[: rounds > 1]} are counted; during any of them "
+        f"other work took at most {most:.0f} % of a core, during {disturbed} more than "
+        f"{DISTURBED} %; {thrown_out} other{' was' if thrown_out == 1 else 's were'} thrown out"
     )
     rows = [
         ["machine", "; ".join(machines)],
@@ -61,31 +66,34 @@ def goal_row(figures: Figures, goal: Goal) -> list[str] | None:
     digits = measure.digits if not goal.key else 1
     ours = figures.numbers(goal.tag, goal.ours, key)
     theirs = figures.numbers(goal.tag, goal.theirs, key) if goal.theirs else []
-    if not ours or (goal.theirs and not theirs):
+    ratios = figures.ratios(goal.tag, goal.ours, goal.theirs, key) if goal.theirs else []
+    if not ours or (goal.theirs and not ratios):
         return None
-    number = statistics.median(ours)
-    if theirs:
-        number /= max(1e-9, statistics.median(theirs))
+    costs = []
+    if key in ("deliv_s", "msgs_s"):
+        costs = figures.ratios(goal.tag, goal.ours, goal.theirs, key, per="srv_cpu")
     what = ", ".join(filter(None, (measure.what, goal.what)))
     if goal.ours != "product":
         what += f": {goal.ours}"
-    ratio = f"{number:.2f}" if theirs or goal.key == "ratio" else ""
+    compared = ratios or (ours if goal.key == "ratio" else [])
     return [
         what,
         goal.unit or measure.unit + (", p99" if key == "p99_us" else ""),
         cell(ours, 2 if goal.key == "ratio" else digits),
         goal.theirs or "-",
         cell(theirs, digits),
-        ratio,
+        cell(compared, 2),
+        str(len(ratios) or ""),
+        f"{statistics.median(costs):.2f}" if costs else "",
         goal.bound(),
-        "yes" if goal.met(round(number, 2)) else "**no**",
+        "yes" if goal.met(round(statistics.median(compared or ours), 2)) else "**no**",
     ]
 
 
 def goals(figures: Figures) -> str:
-    heads = ["work", "unit", "this server", "beside", "theirs", "ratio", "goal", "met"]
+    heads = "work, unit, this server, beside, theirs, ratio, pairs, by processor time, goal, met"
     rows = [cells for goal in GOALS if (cells := goal_row(figures, goal))]
-    return table(heads, 2, rows)
+    return table(heads.split(", "), 2, rows)
 
 
 def peers(figures: Figures) -> list[str]:
@@ -272,6 +280,8 @@ def main() -> None:
             print(f"### {name}\n\n{text}\n")
     for problem in problems(figures):
         print(problem)
+    for lines in figures.left_out:
+        print(f"Left out: {lines}")
 
 
 if __name__ == "__main__":

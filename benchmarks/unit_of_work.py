@@ -116,11 +116,12 @@ def show(found: dict[str, list[tuple[float, float]]], as_json: bool) -> None:
         print("| --- | ---: | ---: | ---: |")
     for walker, pairs in found.items():
         ours, theirs = (statistics.median(numbers) for numbers in zip(*pairs, strict=True))
+        ratio = statistics.median(one / other for one, other in pairs)
         if as_json:
             figures = {"us_each": round(ours, 1), "theirs_us": round(theirs, 1)}
-            print(json.dumps({"walker": walker, **figures, "ratio": round(ours / theirs, 3)}))
+            print(json.dumps({"walker": walker, **figures, "ratio": round(ratio, 3)}))
         else:
-            print(f"| {walker} | {ours:.0f} | {theirs:.0f} | {ours / theirs:.2f} |")
+            print(f"| {walker} | {ours:.0f} | {theirs:.0f} | {ratio:.2f} |")
 
 
 if __name__ == "__main__":

@@ -55,6 +55,8 @@ def main() -> None:
         tables = options.rest.read_text()
         page = fill(page, "rest", tables[tables.index("| requests") :].strip())
     options.page.write_text(page)
+    for lines in figures.left_out:
+        print(f"Left out: {lines}")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The benchmarks' own tools: the load generator gets what it asks for, and the tables hold it."""
 
+import itertools
 import json
 import os
 import re
@@ -16,7 +17,9 @@ import measures
 import servers
 import summary
 from conftest import Serve
-from results import Figures
+from pairs import Side, alternate
+from results import Figures, Result
+from runner import Bench, Repeats, Scale
 from support import REPOSITORY, ServerProcess, bound, scaled, without_sanitizer
 
 BENCHMARKS = REPOSITORY / "benchmarks"
@@ -140,23 +143,97 @@ def test_the_page_and_its_plots_are_made_of_the_results(results: Path, tmp_path:
     assert page.read_text() == again
 
 
+def written(file: Path, *lines: dict[str, object]) -> Path:
+    """A file of results, each with all that a line has."""
+    whole = {"part": "echo", "tag": "echo1", "round": 0, "others": 0, "date": "2026-11-23T12:00:00"}
+    whole |= {"machine": "m", "python": "3.12.1", "versions": {}, "commit": "c"}
+    file.write_text("".join(json.dumps({**whole, **line}) + "\n" for line in lines))
+    return file
+
+
+def pair(ours: float, theirs: float, disturbed: bool = False) -> dict[str, object]:
+    return {
+        "pair": ["product", "picows"],
+        "numbers": {"msgs_s": [ours, theirs], "srv_cpu": [50, 100]},
+        "disturbed": disturbed,
+    }
+
+
 def test_a_run_that_others_disturbed_counts_only_where_there_is_no_better_one(
     tmp_path: Path,
 ) -> None:
     lines = [
-        {"tag": "echo1", "label": name, "msgs_s": rate, "disturbed": disturbed}
+        {"label": name, "msgs_s": rate, "disturbed": disturbed}
         for name, rate, disturbed in [("a", 1, True), ("a", 5, False), ("b", 7, True)]
     ]
-    file = tmp_path / "results.jsonl"
-    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    figures = Figures([file])
+    figures = Figures([written(tmp_path / "results.jsonl", *lines)])
     assert figures.numbers("echo1", "a", "msgs_s") == [5]
     assert figures.numbers("echo1", "b", "msgs_s") == [7]
+    assert "2 runs in 1 round are counted" in summary.about(figures)
+    assert "1 other was thrown out" in summary.about(figures)
 
 
-def test_a_part_takes_the_place_of_what_it_measured_before(tmp_path: Path) -> None:
-    file = tmp_path / "results.jsonl"
-    file.write_text("".join(json.dumps({"part": part}) + "\n" for part in ("echo", "fanout")))
+def test_a_drift_of_the_machine_is_not_in_the_ratio_of_what_is_measured_in_turns(
+    tmp_path: Path,
+) -> None:
+    speed = itertools.count(1000, -50)
+
+    def takes(times: float) -> Result:
+        return {"msgs_s": times * next(speed), "srv_cpu": 100}
+
+    out = tmp_path / "results.jsonl"
+    bench = Bench(out, Scale(), [], Repeats(most=0), most_files=1000)
+    base = Side("product", lambda: takes(2))
+    alternate(bench, "echo1", base, [Side("picows", lambda: takes(1))] * 5)
+    kept = [line for line in map(json.loads, out.read_text().splitlines()) if "pair" in line]
+    ratios = [line["numbers"]["msgs_s"][0] / line["numbers"]["msgs_s"][1] for line in kept]
+    assert ratios == pytest.approx([2] * 5)
+
+
+def test_the_ratio_of_a_goal_is_the_median_of_its_pairs(tmp_path: Path) -> None:
+    runs: list[dict[str, object]] = [
+        {"label": "product", "msgs_s": 900},
+        {"label": "picows", "msgs_s": 1000},
+    ]
+    pairs = [pair(50, 100), pair(300, 100), pair(120, 100), pair(9, 1, disturbed=True)]
+    figures = Figures([written(tmp_path / "results.jsonl", *runs, *pairs)])
+    assert sorted(figures.ratios("echo1", "product", "picows", "msgs_s")) == [0.5, 1.2, 3]
+    assert figures.ratios("echo1", "picows", "product", "msgs_s")[0] == 2
+    assert summary.goals(figures).splitlines()[-1].split(" | ")[5:] == [
+        "1.20 (0.50-3.00)",
+        "3",
+        "2.40",
+        ">= 0.9",
+        "yes |",
+    ]
+
+
+def test_a_goal_without_a_pair_is_not_shown(tmp_path: Path) -> None:
+    runs: list[dict[str, object]] = [{"label": name, "msgs_s": 1} for name in ("product", "picows")]
+    assert summary.goals(Figures([written(tmp_path / "results.jsonl", *runs)])) == ""
+
+
+def test_lines_of_an_older_format_are_left_out_and_told(tmp_path: Path) -> None:
+    file = written(tmp_path / "results.jsonl", {"label": "product", "msgs_s": 1})
+    older = {"part": "echo", "tag": "echo1", "label": "product", "round": 0, "msgs_s": 2}
+    file.write_text(f"{file.read_text()}{json.dumps(older)}\n{json.dumps(older)[:20]}\n")
+    run = [sys.executable, str(BENCHMARKS / "summary.py"), str(file)]
+    shown = subprocess.run(run, capture_output=True, text=True, check=True).stdout
+    assert "1 runs in 1 round are counted" in shown
+    assert shown.splitlines()[-2:] == [
+        "Left out: 1 lines without others, machine, python, versions, commit, date",
+        "Left out: 1 lines that are not JSON",
+    ]
+
+
+def test_a_part_takes_the_place_of_what_it_measured_before_and_of_what_cannot_be_read(
+    tmp_path: Path,
+) -> None:
+    lines: list[dict[str, object]] = [
+        {"part": part, "label": "product"} for part in ("echo", "fanout")
+    ]
+    file = written(tmp_path / "results.jsonl", *lines)
+    file.write_text(file.read_text() + '{"part": "fanout"}\n')
     compare.without(file, ["echo"])
     assert [json.loads(line)["part"] for line in file.read_text().splitlines()] == ["fanout"]
 
