@@ -32,7 +32,7 @@ def clients(bench: Bench) -> None:
 
 
 def drive(bench: Bench, server: Running, command: tuple[str, ...], test: str, many: int) -> Result:
-    arguments = [server.protocol, str(server.port), test, str(many), str(bench.seconds(2.5))]
+    arguments = [server.protocol, str(server.port), test, str(many), str(bench.seconds(1.5))]
     before = processor_seconds(server.pid)
     done = subprocess.run(
         ["taskset", "-c", LOAD_CORE, *command, *arguments],

@@ -29,7 +29,7 @@ def publishes(bench: Bench) -> None:
         n = bench.count(subscribers)
         options = (
             f"--test fanout --payload 128 --window 16 --n {n} --settle .2"
-            f" --dur {bench.seconds(1.5)} --warm {bench.seconds(0.7)}"
+            f" --dur {bench.seconds(1)} --warm {bench.seconds(0.4)}"
         )
         bench.record("publish-growth", f"{subscribers:,}", partial(publish, bench, server, options))
 

@@ -75,6 +75,8 @@ def busy_workers(bench: Bench) -> None:
 
 def descriptors(bench: Bench) -> None:
     """At the limit of open files accepting pauses, those who are in are served; then it goes on."""
+    if bench.turn:  # a state, not a speed
+        return
     bench.record("descriptors", "product", partial(without_descriptors, bench))
 
 

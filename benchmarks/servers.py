@@ -138,8 +138,8 @@ def peer_files_exist(name: str) -> bool:
 
 
 def free_port() -> int:
-    # Below those that outgoing connections take; where another comparison on this machine, which may
-    # look at the same time, begins elsewhere.
+    # Below those that outgoing connections take, and not from where another comparison on this
+    # machine begins, which may look at the same time.
     first = 18080 + os.getpid() * 16 % 9000
     for port in range(first, 28080):
         with socket.socket() as probe:
