@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, inspect, text
 
+import jac_cloud.migrations
 from jac_cloud.database import UNREACHABLE, open_database
 from jac_cloud.errors import ConfigError
+from jac_cloud.migrations import NEWEST, VERSION_TABLE
 from jac_cloud.passwords import Passwords
 from jac_cloud.tables import Base
 from jac_cloud.user_rows import State
@@ -59,7 +62,7 @@ def differences(engine: Engine) -> list[object]:
     """Between the tables as the migrations made them and as the code has them."""
     with engine.connect() as connection:
         options = {
-            "version_table": "jac_cloud_version",
+            "version_table": VERSION_TABLE,
             "compare_type": True,
             "compare_server_default": True,
         }
@@ -88,6 +91,26 @@ def test_a_new_database_has_the_tables_that_the_code_knows(database_url: str) ->
     engine = open_database(database_url)
     assert differences(engine) == []
     engine.dispose()
+
+
+def test_the_version_that_is_looked_for_is_the_newest_of_the_migrations() -> None:
+    folder = Path(jac_cloud.migrations.__file__).parent
+    assert ScriptDirectory(folder).get_current_head() == NEWEST
+
+
+def test_a_start_without_a_migration_goes_without_their_library(tmp_path: Path) -> None:
+    program = (
+        "import sys; from jac_cloud.database import open_database;"
+        "open_database(sys.argv[1]).dispose(); print('alembic' in sys.modules)"
+    )
+    url = f"sqlite:///{tmp_path / 'users.sqlite'}"
+    starts = [
+        subprocess.run(
+            [sys.executable, "-c", program, url], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        for _ in range(2)
+    ]
+    assert starts == ["True", "False"]
 
 
 def test_starting_again_changes_nothing(database_url: str) -> None:

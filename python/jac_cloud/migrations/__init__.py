@@ -8,14 +8,12 @@ import logging
 import threading
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, inspect
 
-# It tells of itself as soon as it is imported; `env` says what there is to say.
-logging.getLogger("alembic").setLevel(logging.WARNING)
-
-from alembic import command  # noqa: E402
-from alembic.config import Config  # noqa: E402
-from alembic.util import CommandError  # noqa: E402
+NEWEST = "2"
+"""The revision that the files of `versions` lead to."""
+VERSION_TABLE = "jac_cloud_version"
+"""A database may be shared with an application that has migrations of its own."""
 
 # Alembic keeps what it is working on in a module.
 _ONE_AT_A_TIME = threading.Lock()
@@ -33,6 +31,26 @@ def bring_forward(engine: Engine) -> None:
     Servers that start at the same time take turns (SQLite, PostgreSQL; elsewhere the first start
     of a new version is to be of one server alone). NewerVersion, else the errors of SQLAlchemy.
     """
+    if not _is_current(engine):
+        _upgrade(engine)
+
+
+def _is_current(engine: Engine) -> bool:
+    with engine.connect() as connection:
+        if not inspect(connection).has_table(VERSION_TABLE):
+            return False
+        versions = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}")  # noqa: S608
+        return [version for (version,) in versions] == [NEWEST]
+
+
+def _upgrade(engine: Engine) -> None:
+    # Only where there is something to do: a tenth of a start is its import. It tells of itself as
+    # soon as it is imported; `env` says what there is to say.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     with _ONE_AT_A_TIME, engine.connect() as connection:

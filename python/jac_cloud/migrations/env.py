@@ -6,6 +6,7 @@ from typing import Any
 from alembic import context
 from sqlalchemy import inspect
 
+from jac_cloud.migrations import VERSION_TABLE
 from jac_cloud.tables import Base, UserRow
 
 _LOGGER = logging.getLogger("jac_cloud.users")
@@ -23,8 +24,7 @@ _there_before = inspect(_connection).has_table(UserRow.__tablename__)
 context.configure(
     connection=_connection,
     target_metadata=Base.metadata,
-    # A database may be shared with an application that has migrations of its own.
-    version_table="jac_cloud_version",
+    version_table=VERSION_TABLE,
     on_version_apply=_tell,
 )
 context.run_migrations()
