@@ -24,8 +24,12 @@ class Side:
 
 
 def alternate(bench: Bench, tag: str, base: Side, others: Iterable[Side]) -> None:
-    """The base before and after each of the others; again those that the machine disturbed."""
+    """The base before and after each of the others; again those that the machine disturbed. The base
+    alone where none of the others is there.
+    """
     waiting, repeat = list(others), 0
+    if not waiting:
+        bench.record(tag, base.label, base.take)
     while waiting:
         waiting = once(bench, tag, base, waiting, repeat)
         if not (waiting and bench.may_repeat(repeat)):

@@ -15,9 +15,9 @@ IDLE = "--test idle --ramp 64"
 def idle(bench: Bench) -> None:
     """Memory growth of a server that has had no connection before."""
     for name in bench.peers("product", "jac-cloud", "socketify", "epoll-batch"):
-        # The older server takes half a minute for 10,000, and always holds the same.
-        if bench.turn and name == "jac-cloud":
+        if bench.turn and name != "product":  # they hold the same in every round
             continue
+        # The older server takes half a minute for 10,000.
         many = bench.count(2000 if name == "jac-cloud" else 10_000)
         bench.record("idle", name, partial(on_a_fresh_server, bench, name, many, 1.5))
 

@@ -36,7 +36,7 @@ def stalling(bench: Bench, server: Running, options: str) -> Result:
 
 def flood(bench: Bench) -> None:
     """Echoes of 64 clients, with all limits as they come, while another client floods."""
-    times = f"--dur {bench.seconds(2)} --warm {bench.seconds(0.5)} --settle .1"
+    times = f"--dur {bench.seconds(1.6)} --warm {bench.seconds(0.4)} --settle .1"
     with bench.fresh("product-guarded") as server:
         base = Side("alone", partial(bench.load, server, f"{ECHO} {times}"))
         others = [
