@@ -24,8 +24,8 @@ class Side:
 
 
 def alternate(bench: Bench, tag: str, base: Side, others: Iterable[Side]) -> None:
-    """The base before and after each of the others; again those that the machine disturbed. The base
-    alone where none of the others is there.
+    """The base before and after each of the others; again those that the machine disturbed. Where
+    none of the others is there, the base alone.
     """
     waiting, repeat = list(others), 0
     if not waiting:
