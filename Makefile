@@ -6,7 +6,7 @@ help:
 	@echo "make test      every test, then make check"
 	@echo "make build     the native module, where 'import jac_cloud' in .venv finds it"
 	@echo "make check     formatting, linters and types       make format    mends the formatting"
-	@echo "make sanitize  the tests under AddressSanitizer and ThreadSanitizer"
+	@echo "make sanitize  C++ and Python tests under AddressSanitizer and ThreadSanitizer"
 	@echo "make conformance  Autobahn's quick cases           make conformance-full  all of them"
 	@echo "make simulate  10,000 seeds of hubs and sessions on a simulated clock and network"
 	@echo "make soak      a million clients that come and go, then a mixed load of ten minutes"

@@ -1,4 +1,4 @@
-"""Reads the sanitizers' reports of a run: any error fails, and any leak near code of ours.
+"""Reads the sanitizers' reports of a run: any error fails, and any leak or race near code of ours.
 
 usage: sanitizer_reports.py FOLDER
 """
@@ -8,32 +8,38 @@ import sys
 from pathlib import Path
 
 OURS = re.compile(
-    r"/_native\.|/cpp/(base|protocol|pubsub|server|bindings)/|/include/\w+/\w+/\w+\.hpp"
+    r"/_native\.|/cpp/(base|deflate|tls|protocol|pubsub|server|bindings)/"
+    r"|/include/\w+/\w+/\w+\.hpp|/tests/sanitizers/"
 )
 # What is made when the module is imported belongs to it, and CPython never lets a module go.
 AT_IMPORT = re.compile(r"\b(pybind11_exec_|pybind11_init_|PyInit_)")
 NEAR_THE_TOP = (
     6  # frames: the allocator, the library's own, then the code that asked for the memory
 )
+BEGINNING = re.compile(
+    r"\n(?=Direct leak|Indirect leak|==================\nWARNING: ThreadSanitizer:)"
+)
+# Where the threads of a race come from says nothing of what they did.
+THREAD_ORIGIN = re.compile(r"^  Thread T\d+ .*(\n    .*)*", flags=re.MULTILINE)
 
 
-def findings(report: str) -> list[str]:
-    leaks = re.split(r"\n(?=(?:Direct|Indirect) leak)", report)
-    found = []
-    for leak in leaks:
-        if re.match(r"(Direct|Indirect) leak", leak):
-            frames = re.findall(r"^\s+#\d+ .*$", leak, flags=re.MULTILINE)
-            if any(AT_IMPORT.search(frame) for frame in frames):
-                continue
-            if any(OURS.search(frame) for frame in frames[:NEAR_THE_TOP]):
-                found.append(leak)
-        elif "runtime error:" in leak or re.search(r"ERROR: (?!LeakSanitizer)", leak):
-            found.append(leak)
-    return found
+def concerns_us(report: str) -> bool:
+    frames = re.findall(r"^\s+#\d+ .*$", THREAD_ORIGIN.sub("", report), flags=re.MULTILINE)
+    if "WARNING: ThreadSanitizer:" in report:
+        return any(OURS.search(frame) for frame in frames)
+    if re.match(r"(Direct|Indirect) leak", report):
+        if any(AT_IMPORT.search(frame) for frame in frames):
+            return False
+        return any(OURS.search(frame) for frame in frames[:NEAR_THE_TOP])
+    return bool(re.search(r"runtime error:|ERROR: (?!LeakSanitizer)|FATAL: |CHECK failed", report))
+
+
+def findings(reports: str) -> list[str]:
+    return [report for report in BEGINNING.split("\n" + reports) if concerns_us(report)]
 
 
 def main(folder: Path) -> int:
-    reports = sorted(folder.iterdir())
+    reports = sorted(folder.glob("report.*"))
     found = [finding for path in reports for finding in findings(path.read_text(errors="replace"))]
     for finding in found:
         print(finding, end="\n\n")

@@ -109,7 +109,7 @@ async def test_who_changed_away_from_the_user_stays(server: ServerProcess) -> No
 
 
 async def test_a_token_that_expires_closes_its_connections(serve: Serve) -> None:
-    server = serve("rest", token_timeout=1)
+    server = serve("rest", token_timeout=int(scaled(1)))
     mine = await server.websocket(token=server.register("short@example.com"))
     public = await server.websocket()
     assert await close_code(mine) == 4401
