@@ -6,6 +6,7 @@
 #include "bindings/json_encoder.hpp"
 #include "bindings/manager.hpp"
 #include "bindings/register.hpp"
+#include "protocol/json_scanner.hpp"
 
 namespace py = pybind11;
 
@@ -42,6 +43,10 @@ void register_manager(py::module_& module) {
             return py::bytes(JsonEncoder::encode(value, name));
         },
         py::arg("value"), py::arg("name") = "value");
+    module.def(
+        "may_hold_infinity",
+        [](const py::bytes& text) { return may_hold_infinity(std::string_view(text)); },
+        py::arg("text"));
     module.def(
         "parse_node_id",
         [](const std::string& text) -> std::optional<std::string> {

@@ -279,4 +279,26 @@ void split_json_array(std::string_view array, std::vector<JsonValue>& elements) 
     Scanner(array, no_limit).array_elements(elements);
 }
 
+bool may_hold_infinity(std::string_view text) noexcept {
+    constexpr int most_digits = 200;  // with an exponent of two still below 1.8e308
+    constexpr int most_exponent_digits = 2;
+    int digits = 0;
+    bool in_exponent = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char byte = text[i];
+        if (byte >= '0' && byte <= '9') {
+            ++digits;
+            if (digits >= most_digits || (in_exponent && digits > most_exponent_digits)) {
+                return true;
+            }
+            continue;
+        }
+        in_exponent = byte == 'e' || byte == 'E' || (in_exponent && digits == 0 && byte == '+');
+        digits = 0;
+        if (byte == 'N' && text.substr(i).starts_with("NaN")) return true;
+        if (byte == 'I' && text.substr(i).starts_with("Infinity")) return true;
+    }
+    return false;
+}
+
 }  // namespace jac::cloud

@@ -45,4 +45,9 @@ void append_json_string(std::string& out, std::string_view text);
 // The elements of a scanned JsonKind::array, appended to `elements`.
 void split_json_array(std::string_view array, std::vector<JsonValue>& elements);
 
+// False when no reader makes an infinity, or what is no number, of anything in the text: no
+// exponent of three digits, no two hundred digits in a row, no NaN and no Infinity. True says
+// nothing: they may stand in a string.
+bool may_hold_infinity(std::string_view text) noexcept;
+
 }  // namespace jac::cloud

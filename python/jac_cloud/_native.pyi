@@ -307,6 +307,11 @@ WEBSOCKET_MANAGER: Final[WebsocketManager]
 def encode_json(value: object, name: str = "value") -> bytes:
     """JSON text as notifications have it. Raises TypeError naming the place, from `name` on."""
 
+def may_hold_infinity(text: bytes) -> bool:
+    """False when no number of the JSON text is too large for a float, and none is NaN or Infinity.
+    True says nothing.
+    """
+
 def set_json_default(hook: Callable[[object], object] | None) -> None:
     """How other types are encoded: returns what JSON can hold, or raises TypeError."""
 

@@ -65,9 +65,13 @@ def details_of(error: ValidationError) -> list[dict[str, Any]]:
 
 
 class FieldTypes:
-    """The checks of one walker's fields, and of the classes that they are of."""
+    """The checks of one walker's fields, and of the classes that they are of.
 
-    def __init__(self, walker: type) -> None:
+    `finite`: what is checked holds no infinity, so that values of any type need no check.
+    """
+
+    def __init__(self, walker: type, finite: bool = False) -> None:
+        self._any = Any if finite else Annotated[Any, AfterValidator(_finite)]
         self._walker_class = walker
         self._walker = walker.__name__
         self._being_made: set[type] = set()
@@ -98,7 +102,7 @@ class FieldTypes:
     def checked(self, annotation: Any) -> Any:
         """The annotation as pydantic is to take it."""
         if annotation in (Any, object, any):
-            return Annotated[Any, AfterValidator(_finite)]
+            return self._any
         if annotation is float:
             return Annotated[float, BeforeValidator(_exact)]
         if annotation is list:

@@ -10,8 +10,9 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
 from starlette.datastructures import UploadFile
 
+from jac_cloud._native import may_hold_infinity
 from jac_cloud.errors import InvalidInput, SpecError
-from jac_cloud.input_types import FieldTypes, details_of, has_fields, is_required
+from jac_cloud.input_types import FieldTypes, HasField, details_of, has_fields, is_required
 
 _NO_FILE = "A file can be sent by REST only, as multipart/form-data"
 
@@ -27,10 +28,13 @@ class FileField:
 class InputPart:
     """Checks some fields of one walker. Frozen once made, and safe to share."""
 
-    def __init__(self, shape: Any) -> None:
-        self.shape = shape
+    def __init__(self, walker: type, fields: list[HasField]) -> None:
+        self.shape = FieldTypes(walker).shape(walker, fields)
         """The dictionary type of the fields."""
-        self.adapter: TypeAdapter[dict[str, Any]] = TypeAdapter(shape)
+        self.adapter: TypeAdapter[dict[str, Any]] = TypeAdapter(self.shape)
+        # A call of Python for each value of a list is what most texts can do without.
+        finite = FieldTypes(walker, finite=True).shape(walker, fields)
+        self._finite_adapter: TypeAdapter[dict[str, Any]] = TypeAdapter(finite)
 
     def read(self, text: bytes) -> dict[str, Any]:
         """The walker's arguments from the JSON text of an object: those only that were given.
@@ -39,7 +43,8 @@ class InputPart:
         when one of them is not the caller's to see.
         """
         try:
-            return self.adapter.validate_json(text or b"{}", strict=True)
+            adapter = self.adapter if may_hold_infinity(text) else self._finite_adapter
+            return adapter.validate_json(text or b"{}", strict=True)
         except ValidationError as error:
             raise InvalidInput(details_of(error)) from None
 
@@ -84,7 +89,7 @@ class WalkerInput(InputPart):
         }
         """Those of type UploadFile."""
         try:
-            super().__init__(types.shape(walker, list(settable.values())))
+            super().__init__(walker, list(settable.values()))
         except (PydanticUserError, NameError, TypeError) as error:
             problem = str(error).splitlines()[0]
             raise SpecError(
@@ -105,7 +110,7 @@ class WalkerInput(InputPart):
     def part(self, names: Iterable[str]) -> InputPart:
         """The check of some of the fields only."""
         fields = [field for name, field in self.has.items() if name in names]
-        return InputPart(FieldTypes(self._walker).shape(self._walker, fields))
+        return InputPart(self._walker, fields)
 
 
 def _file_kind(annotation: Any) -> Literal["file", "files"] | None:

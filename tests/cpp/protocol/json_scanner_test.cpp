@@ -1,9 +1,9 @@
 #include "protocol/json_scanner.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <fmt/format.h>
-
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <string>
@@ -375,6 +375,24 @@ TEST(JsonString, ReplacesBytesThatAreNotUtf8) {
     append_json_string(quoted, "a\xFFz");
     EXPECT_TRUE(is_utf8(quoted));
     EXPECT_EQ(unescape_json(quoted), "a\xEF\xBF\xBDz");
+}
+
+TEST(Infinity, MayBeHeldByWhatNoDoubleHolds) {
+    for (const std::string_view text :
+         {"1e309", "[1E+400]", "-1e999", R"({"a": 1e0400})", "NaN", "-Infinity", R"("1e309")"}) {
+        EXPECT_TRUE(may_hold_infinity(text)) << text;
+    }
+    EXPECT_TRUE(may_hold_infinity(std::string(309, '9')));
+    EXPECT_TRUE(may_hold_infinity("1" + std::string(300, '0') + "e99"));
+}
+
+TEST(Infinity, IsNotHeldByWhatIsRead) {
+    for (const std::string_view text : {"", "{}", "1e99", "[1, 2e+5, 1234567890123]", "1.5e-300",
+                                        R"({"e": 100, "N": "In"})", "12e34,567", R"("e", 1000)"}) {
+        EXPECT_FALSE(may_hold_infinity(text)) << text;
+    }
+    EXPECT_FALSE(may_hold_infinity(std::string(199, '9') + "e99"));
+    EXPECT_TRUE(std::isfinite(std::stod(std::string(199, '9') + "e99")));
 }
 
 }  // namespace
