@@ -60,6 +60,11 @@ class RandomPool {
     std::size_t next_ = 512;
 };
 
+auto random_words() {
+    thread_local RandomPool pool;
+    return pool.take();
+}
+
 }  // namespace
 
 std::optional<NodeId> parse_node_id(std::string_view text) {
@@ -81,9 +86,13 @@ std::string to_hex(const NodeId& id) {
     return fmt::format("{:016x}{:016x}", id.high, id.low);
 }
 
+std::string random_hex() {
+    const auto words = random_words();
+    return fmt::format("{:016x}{:016x}", words[0], words[1]);
+}
+
 std::string random_id(std::int64_t unix_seconds) {
-    thread_local RandomPool pool;
-    const auto words = pool.take();
+    const auto words = random_words();
     return fmt::format("{}:{:016x}{:016x}", unix_seconds, words[0], words[1]);
 }
 

@@ -29,8 +29,11 @@ std::string format_node_id(const NodeId& id);
 // 32 hex digits.
 std::string to_hex(const NodeId& id);
 
+// 32 random hex digits. Unpredictable (from the kernel's generator). Thread-safe.
+std::string random_hex();
+
 // "<unix seconds>:<32 random hex digits>", for client ids and channels nobody asked for.
-// Unpredictable (from the kernel's generator). Thread-safe.
+// As random_hex().
 std::string random_id(std::int64_t unix_seconds);
 
 struct NodeIdHash {

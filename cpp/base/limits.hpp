@@ -36,6 +36,7 @@ enum class Limit : std::uint8_t {
     walker_timeout,
     login_failures_per_account,
     login_failures_per_address,
+    users_timeout,
 };
 
 struct LimitInfo {
@@ -44,7 +45,7 @@ struct LimitInfo {
     LogLevel level;  // of its line in the log: info for what is an everyday matter
 };
 
-inline constexpr std::array<LimitInfo, 22> known_limits{{
+inline constexpr std::array<LimitInfo, 23> known_limits{{
     {Limit::max_connections, "max_connections", LogLevel::warning},
     {Limit::max_connections_per_address, "max_connections_per_address", LogLevel::warning},
     {Limit::max_handshakes, "max_handshakes", LogLevel::warning},
@@ -67,6 +68,7 @@ inline constexpr std::array<LimitInfo, 22> known_limits{{
     {Limit::walker_timeout, "walker_timeout", LogLevel::warning},
     {Limit::login_failures_per_account, "login_failures_per_account", LogLevel::warning},
     {Limit::login_failures_per_address, "login_failures_per_address", LogLevel::warning},
+    {Limit::users_timeout, "users_timeout", LogLevel::warning},
 }};
 
 std::optional<Limit> limit_from_setting(std::string_view setting);

@@ -35,14 +35,31 @@ void LogSink::write(LogLevel level, std::string event,
 void LogSink::write_rarely(LogLevel level, std::string event,
                            std::vector<std::pair<std::string, std::string>> fields,
                            std::chrono::steady_clock::time_point now) {
+    write_at_rate({1, quiet_time}, level, std::move(event), std::move(fields), now);
+}
+
+void LogSink::write_some(LogLevel level, std::string event,
+                         std::vector<std::pair<std::string, std::string>> fields,
+                         std::chrono::steady_clock::time_point now) {
+    write_at_rate({most_a_second, std::chrono::seconds(1)}, level, std::move(event),
+                  std::move(fields), now);
+}
+
+void LogSink::write_at_rate(Rate rate, LogLevel level, std::string event,
+                            std::vector<std::pair<std::string, std::string>> fields,
+                            std::chrono::steady_clock::time_point now) {
     {
         const std::lock_guard lock(mutex_);
         auto& rare = rare_[event];
-        if (now < rare.quiet_until) {
+        if (now >= rare.counted_until) {
+            rare.counted_until = now + rate.in;
+            rare.written = 0;
+        }
+        if (rare.written == rate.most) {
             ++rare.left_out;
             return;
         }
-        rare.quiet_until = now + quiet_time;
+        ++rare.written;
         if (rare.left_out != 0) fields.emplace_back("unlogged", std::to_string(rare.left_out));
         rare.left_out = 0;
     }

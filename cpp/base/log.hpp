@@ -44,6 +44,12 @@ class LogSink {
                       std::chrono::steady_clock::time_point now = std::chrono::steady_clock::now());
     static constexpr std::chrono::seconds quiet_time{10};
 
+    // The same where each is worth a line, as long as they are few: `most_a_second` of that event.
+    void write_some(LogLevel level, std::string event,
+                    std::vector<std::pair<std::string, std::string>> fields,
+                    std::chrono::steady_clock::time_point now = std::chrono::steady_clock::now());
+    static constexpr std::uint64_t most_a_second = 20;
+
     // Blocks until there are records; nullopt once closed and empty.
     std::optional<std::vector<LogRecord>> take();
 
@@ -51,9 +57,19 @@ class LogSink {
 
   private:
     struct Rare {
-        std::chrono::steady_clock::time_point quiet_until;
+        std::chrono::steady_clock::time_point counted_until;
+        std::uint64_t written = 0;
         std::uint64_t left_out = 0;
     };
+
+    struct Rate {
+        std::uint64_t most;
+        std::chrono::seconds in;
+    };
+
+    void write_at_rate(Rate rate, LogLevel level, std::string event,
+                       std::vector<std::pair<std::string, std::string>> fields,
+                       std::chrono::steady_clock::time_point now);
 
     std::mutex mutex_;
     std::condition_variable ready_;

@@ -137,8 +137,8 @@ std::string json_response(unsigned status, std::string_view body, bool with_body
     return whole_response(status, {}, body, with_body, keep_alive ? "" : "close");
 }
 
-std::string refusal_response(const Refusal& refusal, bool with_body) {
-    std::string fields;
+std::string refusal_response(const Refusal& refusal, std::string_view request_id, bool with_body) {
+    auto fields = fmt::format("X-Request-ID: {}\r\n", request_id);
     for (const auto& [name, value] : refusal.fields) {
         fields.append(name).append(": ").append(value).append("\r\n");
     }

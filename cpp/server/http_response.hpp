@@ -16,9 +16,10 @@ using HttpFields = std::vector<std::pair<std::string, std::string>>;
 // "Not Found" for 404; empty for a status without a name.
 std::string_view reason_phrase(unsigned status);
 
-// The whole response to a request that is refused, with "Connection: close". `with_body` is false
-// for HEAD.
-std::string refusal_response(const Refusal& refusal, bool with_body = true);
+// The whole response to a request that is refused, with "Connection: close", and the request's id
+// as X-Request-ID. `with_body` is false for HEAD.
+std::string refusal_response(const Refusal& refusal, std::string_view request_id,
+                             bool with_body = true);
 
 // A whole JSON response.
 std::string json_response(unsigned status, std::string_view body, bool with_body, bool keep_alive);

@@ -2,6 +2,7 @@
 // http_routes.cpp.
 #include "server/http_session.hpp"
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/post.hpp>
 
@@ -9,6 +10,7 @@
 #include "server/http_guards.hpp"
 #include "server/http_request_parser.hpp"
 #include "server/http_response.hpp"
+#include "server/request_id.hpp"
 
 namespace jac::cloud {
 
@@ -31,6 +33,8 @@ constexpr int requests_a_turn = 16;
 constexpr std::size_t bytes_a_turn = 1 << 20;
 
 constexpr double least_body_rate = 500;  // bytes a second
+
+constexpr std::size_t longest_logged_path = 256;
 
 }  // namespace
 
@@ -219,14 +223,15 @@ void HttpSession::on_written() {
 
 void HttpSession::refuse(const Refusal& refusal) {
     if (!self_) self_ = shared_from_this();
-    const bool head = parser_ && parser_->request().method == "HEAD";
+    const auto* const request = current_request();
+    const auto id = request_id(request);
+    auto response = refusal_response(refusal, id, request == nullptr || request->method != "HEAD");
+    log_refusal(refusal, request, id);
     exchange_.reset();
     state_ = State::closing;
     clear_read_deadline();
-    if (refusal.status == 400) log(LogLevel::debug, "request_refused", {{"reason", refusal.error}});
     if (refusal.limit) reached(*refusal.limit);
     shard_.counters().http.add(refusal.status);
-    auto response = refusal_response(refusal, !head);
     if (writing_) {
         last_output_ = std::move(response);
     } else {
@@ -345,10 +350,32 @@ void HttpSession::finish() {
     }
 }
 
+// nullptr where none has been read.
+const HttpRequest* HttpSession::current_request() const {
+    if (exchange_) return &exchange_->request();
+    return parser_ ? &parser_->request() : nullptr;
+}
+
+void HttpSession::log_refusal(const Refusal& refusal, const HttpRequest* request,
+                              const std::string& id) {
+    std::vector<std::pair<std::string, std::string>> fields{{"request_id", id},
+                                                            {"client", client_address()}};
+    if (request != nullptr && !request->method.empty()) {
+        const auto path = std::string_view(request->target);
+        fields.emplace_back("method", request->method);
+        // The query may hold what is nobody else's to know.
+        fields.emplace_back("path", path.substr(0, std::min(path.find('?'), longest_logged_path)));
+    }
+    fields.emplace_back("status", std::to_string(refusal.status));
+    fields.emplace_back("code", refusal.code);
+    fields.emplace_back("reason", refusal.error);
+    shard_.log().write_some(LogLevel::info, "request_refused", std::move(fields));
+}
+
 void HttpSession::log(LogLevel level, std::string event,
                       std::vector<std::pair<std::string, std::string>> fields) {
     fields.emplace_back("client", client_address());
-    shard_.log().write(level, std::move(event), std::move(fields));
+    shard_.log().write_some(level, std::move(event), std::move(fields));
 }
 
 void HttpSession::reached(Limit limit) {

@@ -16,6 +16,7 @@
 namespace jac::cloud {
 
 struct Endpoints;
+struct HttpRequest;
 class HttpExchange;
 class HttpRequestParser;
 
@@ -31,7 +32,7 @@ class HttpSession final : public Connection, public std::enable_shared_from_this
 
     // Waits for requests, for the head of the first one until `deadline`.
     void start(std::chrono::steady_clock::time_point deadline);
-    // Answers at once, and closes.
+    // Answers at once, and closes; the answer has an id, and the log a line with it.
     void refuse(const Refusal& refusal);
 
     void drain() override;
@@ -99,6 +100,8 @@ class HttpSession final : public Connection, public std::enable_shared_from_this
     bool draining() const { return shard_.services().draining.load(std::memory_order_relaxed); }
     void log(LogLevel level, std::string event,
              std::vector<std::pair<std::string, std::string>> fields = {});
+    const HttpRequest* current_request() const;
+    void log_refusal(const Refusal& refusal, const HttpRequest* request, const std::string& id);
     std::string client_address() const;
     void reached(Limit limit);
 

@@ -107,10 +107,6 @@ void TlsHandshake::step() {
 }
 
 void TlsHandshake::refuse_plain() {
-    Error error;
-    const auto client = socket_.remote_endpoint(error);
-    shard_.log().write_rarely(LogLevel::info, "plain_on_tls_port",
-                              {{"client", address_text(client.address())}});
     go_on(Stream(std::move(socket_)),
           Refusal{400, "tls_required", "This port speaks https and wss!"});
 }

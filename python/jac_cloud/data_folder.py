@@ -23,7 +23,8 @@ def data_folder(app_folder: Path, settings: Settings) -> Path:
 
 def open_users(folder: Path, settings: Settings) -> Users:
     """The users, in the folder if no other database is set. ConfigError."""
-    return Users(settings.database_url or _sqlite_url(folder), Passwords())
+    url = settings.database_url or _sqlite_url(folder)
+    return Users(url, Passwords(), settings.users_timeout)
 
 
 def make_tokens(folder: Path, settings: Settings, users: Users) -> Tokens:
@@ -34,7 +35,7 @@ def make_tokens(folder: Path, settings: Settings, users: Users) -> Tokens:
         secret,
         settings.token_timeout,
         previous=previous_secret(
-            users.engine,
+            users.database.engine,
             secret,
             previous.get_secret_value().encode() if previous else None,
             settings.token_timeout,

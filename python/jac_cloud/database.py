@@ -1,45 +1,79 @@
 """The users' database: SQLite beside the graph, or whatever a SQLAlchemy URL names."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.exc import (
-    ArgumentError,
-    DBAPIError,
-    InterfaceError,
-    OperationalError,
-    TimeoutError,  # noqa: A004 - its name there
-)
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.orm import Session
 
 from jac_cloud.errors import ConfigError
 from jac_cloud.migrations import NewerVersion, bring_forward
+from jac_cloud.patience import Patience
 
-# What the database raises while it is down, locked by somebody else or has no connection left.
-UNREACHABLE = (OperationalError, InterfaceError, TimeoutError)
-
-_BUSY_TIMEOUT_MS = 5000
-_POOL_TIMEOUT_SECONDS = 5
+TIMEOUT_SECONDS = 5.0
 
 
-def open_database(url: str) -> Engine:
+class Database:
+    """The users' database at the SQLAlchemy URL, whose tables are brought to this version.
+
+    Who asks it is answered within about `timeout` seconds, or told DatabaseSilent; while it is
+    silent, at once (`Patience`). Those who read and those who write are told by themselves, since
+    a database that is locked can be read. Held to by SQLite and psycopg; other drivers have
+    settings of their own, which the URL may hold. Safe to use from any thread. ConfigError as
+    `open_database`, later UNREACHABLE and the other errors of SQLAlchemy.
+    """
+
+    def __init__(self, url: str, timeout: float = TIMEOUT_SECONDS) -> None:
+        self.engine = open_database(url, timeout)
+        self._reading = Patience(timeout, "read")
+        self._writing = Patience(timeout, "write")
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether there is another process to wait for."""
+        return self.engine.dialect.name != "sqlite"
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """A connection to read by."""
+        with self._reading.asking(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A session to read by."""
+        with self._reading.asking(), Session(self.engine) as session:
+            yield session
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A session to write by; leaving commits."""
+        with self._writing.asking(), Session(self.engine) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        """Closes all connections. No other method may run then or later."""
+        self.engine.dispose()
+
+
+def open_database(url: str, timeout: float = TIMEOUT_SECONDS) -> Engine:
     """Connects to the database at the SQLAlchemy URL and brings its tables to this version.
 
-    The engine is safe to use from any thread; the caller disposes of it. ConfigError when the URL
-    is not one, its driver is not installed, or the database is not to be reached or of a newer
-    version.
+    The engine is safe to use from any thread; the caller disposes of it. `timeout` is in seconds,
+    for a connection and for locks of SQLite. ConfigError when the URL is not one, its driver is not
+    installed, or the database is not to be reached or of a newer version.
     """
     try:
         # Parameters stay out of errors, and so out of the log: hashes are among them. A connection
         # that the database has closed meanwhile (it was restarted) is replaced before it is used.
-        engine = create_engine(
-            url, hide_parameters=True, pool_pre_ping=True, pool_timeout=_POOL_TIMEOUT_SECONDS
-        )
+        engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_timeout=timeout)
     except (ArgumentError, ImportError) as error:
         # The URL may hold a password, so it is not repeated.
         raise ConfigError(f"database_url: {type(error).__name__}: not a usable URL") from None
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
+    _limit_waiting(engine, timeout)
     try:
         bring_forward(engine)
     except DBAPIError as error:
@@ -52,12 +86,23 @@ def open_database(url: str) -> Engine:
     return engine
 
 
-def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
-    # WAL: readers never wait for the writer. FULL: an answered registration survives a power cut.
-    for pragma in (
-        f"busy_timeout={_BUSY_TIMEOUT_MS}",
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
+def _limit_waiting(engine: Engine, seconds: float) -> None:
+    if engine.driver == "psycopg":
+        # Only here, since few have the driver.
+        from jac_cloud import postgresql
+
+        postgresql.limit_waiting(engine, seconds)
+    if engine.dialect.name != "sqlite":
+        return
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, _record: Any) -> None:
+        # WAL: readers never wait for the writer. FULL: an answered registration survives a power
+        # cut.
+        for pragma in (
+            f"busy_timeout={int(seconds * 1000)}",
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}")

@@ -27,6 +27,8 @@ _JSON = json.JSONEncoder(default=str)
 _PLAIN = re.compile(r"[^\s\"'=]+")
 
 
+# Of a request that the native server has answered itself.
+_REFUSED = "request_refused"
 _EMPTY = vars(logging.makeLogRecord({}))
 
 
@@ -52,10 +54,14 @@ class Drainable(Protocol):
 
 
 class NativeLogs:
-    """The thread that hands the native server's log to `logging`, as `jac_cloud.server`."""
+    """The thread that hands the native server's log to `logging`, as `jac_cloud.server`.
 
-    def __init__(self, native: Drainable) -> None:
+    With `requests` also the lines of those that it has refused itself.
+    """
+
+    def __init__(self, native: Drainable, *, requests: bool = True) -> None:
         self._native = native
+        self._requests = requests
         self._logger = logging.getLogger(f"{LOGGER}.server")
         self._thread = threading.Thread(target=self._drain, name="jac-cloud-logs", daemon=True)
 
@@ -71,6 +77,11 @@ class NativeLogs:
     def _drain(self) -> None:
         while (batch := self._native.take_logs()) is not None:
             for level, event, fields in batch:
+                if event == _REFUSED:
+                    if not self._requests:
+                        continue
+                    # A number, as in the lines of other requests.
+                    fields = {**fields, "status": int(str(fields["status"]))}
                 number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
                 self._logger.log(number, event, extra={"fields": fields})
 

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from jac_cloud import errors
 from jac_cloud.asgi import ClientDisconnected
 from jac_cloud.auth import InvalidToken
-from jac_cloud.database import UNREACHABLE
+from jac_cloud.patience import UNREACHABLE, DatabaseSilent
 from jac_cloud.walker_slots import Reached
 
 _LOGGER = logging.getLogger(f"{__package__}.rest")
@@ -74,7 +74,8 @@ def install(app: FastAPI, *, debug: bool, reached: Reached = lambda *_: None) ->
     `debug` adds what a failed walker raised; `reached` is told of limits that held somebody back.
     """
 
-    def refuse(request: Request, error: Exception) -> JSONResponse:
+    # Not a plain function, which Starlette would have a thread run.
+    async def refuse(request: Request, error: Exception) -> JSONResponse:
         refusal = _refusal_of(error, debug)
         # So that the request's line in the log leads to the failure's.
         request.state.ref = refusal.body.get("ref")
@@ -123,15 +124,22 @@ def _refusal_of(error: Exception, debug: bool) -> Refusal:
         case errors.WalkerFailed():
             sentence = error.message if debug else str(error)
             return Refusal(500, "walker_failed", sentence, ref=error.ref)
+        case DatabaseSilent():
+            # That it is silent has been logged.
+            return _unavailable("users", limit="users_timeout")
         case _ if isinstance(error, _GONE):
             what = "graph" if isinstance(error, sqlite3.Error) else "users"
             _LOGGER.error("the %s cannot be reached", what, exc_info=error)
-            sentence = f"The {what} cannot be reached, try again later"
-            return Refusal(503, "unavailable", sentence, {"Retry-After": "1"})
+            return _unavailable(what)
         case HTTPException():
             code = _ROUTING_CODES.get(error.status_code, "bad_request")
             return Refusal(error.status_code, code, str(error.detail), error.headers)
     raise error
+
+
+def _unavailable(what: str, limit: str | None = None) -> Refusal:
+    sentence = f"The {what} cannot be reached, try again later"
+    return Refusal(503, "unavailable", sentence, {"Retry-After": "1"}, limit=limit)
 
 
 class _LastResort:

@@ -1,8 +1,10 @@
 """What the routes read of a request: its JSON body and its caller."""
 
+import asyncio
 import contextlib
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from itertools import accumulate
 
 from fastapi import Request
@@ -10,6 +12,7 @@ from fastapi import Request
 from jac_cloud.identity import Identities
 from jac_cloud.refusals import Refusal, invalid_json, too_large
 from jac_cloud.runtime import Caller, Interpreter
+from jac_cloud.threads import DaemonPool
 
 PUBLIC = Caller(Interpreter.PUBLIC_ROOT, authenticated=False)
 
@@ -69,12 +72,29 @@ def check_depth(body: bytes, levels: int) -> None:
         raise invalid_json(sentence, limit="max_json_depth")
 
 
-def caller(request: Request, identities: Identities) -> Caller:
+class Callers:
     """Who asks: the user of the token, the public user where there is no token.
 
-    InvalidToken for a bad one, never a silent downgrade. Reads the database: not for the loop.
+    With a `pool` tokens are looked up on its threads, and not on those that run walkers: users who
+    are somewhere else may keep whoever asks for them waiting.
     """
-    identity = identities.of_header(request.headers.getlist("authorization"))
-    who = PUBLIC if identity is None else Caller(identity.user.root_hex)
-    request.state.root = who.root_hex
-    return who
+
+    def __init__(self, identities: Identities, pool: DaemonPool | None) -> None:
+        self._identities = identities
+        self._pool = pool
+
+    async def of(self, request: Request) -> Callable[[], Caller]:
+        """What tells who asks, on any thread but the loop's. InvalidToken and the errors of
+        `Database`, here or there, never a silent downgrade.
+        """
+        tell = partial(self._tell, request)
+        if self._pool is None or "authorization" not in request.headers:
+            return tell
+        found = await asyncio.wrap_future(self._pool.submit(tell))
+        return lambda: found
+
+    def _tell(self, request: Request) -> Caller:
+        identity = self._identities.of_header(request.headers.getlist("authorization"))
+        who = PUBLIC if identity is None else Caller(identity.user.root_hex)
+        request.state.root = who.root_hex
+        return who

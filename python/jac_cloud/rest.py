@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
@@ -23,8 +23,8 @@ from jac_cloud.overdue import Overdue
 from jac_cloud.proxies import BehindProxies, TrustedProxies
 from jac_cloud.readiness import Readiness
 from jac_cloud.request_log import RequestLog
-from jac_cloud.requests import caller
-from jac_cloud.runtime import Caller, Interpreter
+from jac_cloud.requests import Callers
+from jac_cloud.runtime import Interpreter
 from jac_cloud.settings import Settings
 from jac_cloud.threads import DaemonPool
 from jac_cloud.user_routes import user_routes
@@ -40,6 +40,7 @@ class Pools:
 
     walkers: DaemonPool
     hashes: DaemonPool
+    users: DaemonPool
 
 
 @dataclass(frozen=True)
@@ -83,11 +84,15 @@ def create_app(
     if settings.trusted_proxies:
         app.add_middleware(BehindProxies, proxies=TrustedProxies(settings.trusted_proxies))
 
-    def who(request: Request) -> Caller:
-        return caller(request, identities)
-
-    app.router.routes += walker_routes(interpreter, walkers, who, settings, pools.walkers, overdue)
-    app.include_router(user_routes(interpreter, users, tokens, identities, settings, pools.hashes))
+    waits = users.database.is_remote
+    callers = Callers(identities, pools.users if waits else None)
+    app.router.routes += walker_routes(
+        interpreter, walkers, callers, settings, pools.walkers, overdue
+    )
+    accounts = user_routes(
+        interpreter, users, tokens, identities, settings, pools.hashes, pools.users
+    )
+    app.include_router(accounts)
     app.include_router(operating_routes(settings, operating.metrics, operating.readiness))
     app.include_router(document_routes(app.openapi, info, walkers.values(), settings))
     if static is not None:

@@ -6,6 +6,7 @@ import threading
 from sqlalchemy.exc import SQLAlchemyError
 
 from jac_cloud._native import Server as NativeServer
+from jac_cloud.patience import DatabaseSilent
 from jac_cloud.revocations import Revocation, Revocations
 
 _LOGGER = logging.getLogger(f"{__package__}.tokens")
@@ -48,6 +49,9 @@ class RevocationWatcher:
         while not self._stopped.wait(_POLL_SECONDS):
             try:
                 news = self._revocations.since(self._last)
+            except DatabaseSilent:
+                # That it is silent has been logged; this finds out when it answers again.
+                continue
             except SQLAlchemyError:
                 _LOGGER.exception("revocations could not be looked for")
                 continue

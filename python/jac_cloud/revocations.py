@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session
 
 from jac_cloud.auth import Claims
+from jac_cloud.database import Database
 from jac_cloud.settings import TOKEN_TIMEOUT_MAX
 from jac_cloud.tables import RevocationRow
 
@@ -84,10 +85,8 @@ class Revoking:
 class Revocations:
     """The one place that every revocation passes. Safe to use from any thread."""
 
-    def __init__(
-        self, sessions: sessionmaker[Session], clock: Callable[[], float] = time.time
-    ) -> None:
-        self._sessions = sessions
+    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+        self._database = database
         self._clock = clock
         self._observers: list[Observer] = []
 
@@ -107,7 +106,7 @@ class Revocations:
     def transaction(self) -> Iterator[Revoking]:
         """A transaction for changes that take tokens back; leaving commits it."""
         now = int(self._clock())
-        with self._sessions.begin() as session:
+        with self._database.transaction() as session:
             _take_turn(session)
             # Here, so that the table never holds more than is still of use.
             session.execute(delete(RevocationRow).where(RevocationRow.expires_at <= now))
@@ -123,7 +122,7 @@ class Revocations:
         order of their numbers (SQLite, PostgreSQL).
         """
         query = select(RevocationRow).where(RevocationRow.number > number)
-        with self._sessions() as session:
+        with self._database.session() as session:
             rows = session.scalars(query.order_by(RevocationRow.number))
             return [revocation_of(row) for row in rows]
 

@@ -204,9 +204,10 @@ class _Parts:
         self.pools = Pools(
             DaemonPool(workers, "jac-cloud-rest"),
             DaemonPool(settings.hash_threads or _cores(), "jac-cloud-hash"),
+            DaemonPool(workers, "jac-cloud-users"),
         )
         self.overdue = Overdue(settings.max_stuck_walkers, reached)
-        self.logs = NativeLogs(self.native)
+        self.logs = NativeLogs(self.native, requests=settings.request_log != "off")
         self.checker = TokenChecker(self.native, identities)
         self.revoker = RevocationWatcher(self.native, self.users.revocations)
         self.dispatcher = Dispatcher(
@@ -260,6 +261,7 @@ class _Parts:
         queues = {
             "rest_walkers": lambda: self.pools.walkers.waiting,
             "passwords": lambda: self.pools.hashes.waiting,
+            "users": lambda: self.pools.users.waiting,
         }
         self.readiness = Readiness({"graph": self.interpreter.check, "users": self.users.check})
         return Operating(
@@ -278,7 +280,7 @@ class _Parts:
     def _join(self) -> None:
         self.readiness.close(_JOIN_SECONDS)
         self.overdue.close(_JOIN_SECONDS)
-        for pool in (self.pools.walkers, self.pools.hashes):
+        for pool in (self.pools.walkers, self.pools.hashes, self.pools.users):
             pool.shutdown(wait=False)
             if not pool.join(_JOIN_SECONDS):
                 _LOGGER.warning("left behind what still ran when the time to drain was over")

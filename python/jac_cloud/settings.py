@@ -303,6 +303,12 @@ class Settings(BaseSettings):
         "Passwords hashed at once; each takes 19 MiB and a core for some 20 ms.",
         Range(1, 64, "threads", zero="one for each core"),
     )
+    users_timeout: float = _users(
+        5.0,
+        "Time that the users' database may take to answer; then whoever needs it is answered 503, "
+        "and while it is silent at once.",
+        seconds(),
+    )
     database_url: str = _users(
         "", "SQLAlchemy URL of the users' database. Empty: SQLite in `data_dir`."
     )

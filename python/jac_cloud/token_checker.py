@@ -7,6 +7,7 @@ from jac_cloud._native import Server as NativeServer
 from jac_cloud._native import TokenCheck
 from jac_cloud.auth import InvalidToken
 from jac_cloud.identity import Identities, Identity
+from jac_cloud.patience import DatabaseSilent
 
 _LOGGER = logging.getLogger(f"{__package__}.tokens")
 
@@ -37,6 +38,10 @@ class TokenChecker:
                 identity = self._identities.of(check.token)
             except InvalidToken:
                 check.reject()
+            except DatabaseSilent:
+                # That it is silent has been logged.
+                self._native.limit_reached("users_timeout", "path", "/websocket")
+                check.give_up()
             except Exception:
                 # Whatever it was: those who come after it are waiting for this thread.
                 _LOGGER.exception("a token could not be checked")

@@ -63,17 +63,23 @@ def user_routes(
     tokens: Tokens,
     identities: Identities,
     settings: Settings,
-    pool: DaemonPool,
+    hashing: DaemonPool,
+    asking: DaemonPool,
 ) -> APIRouter:
-    """The routes. Passwords are hashed and users read and written on `pool`."""
+    """The routes. What takes a password is done on the threads `hashing`, what asks for users alone
+    on those `asking`: a token is not to wait behind passwords.
+    """
     router = APIRouter(prefix="/user", tags=["user"])
     failures = _Failures(settings)
 
     async def work[**P, T](call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await asyncio.wrap_future(pool.submit(call, *args, **kwargs))
+        return await asyncio.wrap_future(hashing.submit(call, *args, **kwargs))
+
+    async def ask[**P, T](call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.wrap_future(asking.submit(call, *args, **kwargs))
 
     async def identity(request: Request) -> Identity:
-        found = await work(identities.of_header, request.headers.getlist("authorization"))
+        found = await ask(identities.of_header, request.headers.getlist("authorization"))
         if found is None:
             raise unauthenticated("A token is needed")
         request.state.root = found.user.root_hex
@@ -126,7 +132,7 @@ def user_routes(
     @router.post("/logout", status_code=204, responses=problems(401), openapi_extra=USER_REQUIRED)
     async def logout(caller: Caller) -> None:
         """Takes back the token that this request brings."""
-        await work(users.logout, caller.claims)
+        await ask(users.logout, caller.claims)
 
     @router.get("/me", responses=problems(401), openapi_extra=USER_REQUIRED)
     async def me(caller: Caller) -> Profile:

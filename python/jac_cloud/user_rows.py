@@ -5,8 +5,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Row, Select, and_, bindparam, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, or_, select
 
+from jac_cloud.database import Database
 from jac_cloud.revocations import Revocation, epoch_of
 from jac_cloud.tables import RevocationRow, UserRow
 
@@ -65,9 +66,9 @@ BY_ID = _with_revocations(UserRow.id == bindparam("key"))
 BY_EMAIL = _with_revocations(UserRow.email == bindparam("key"))
 
 
-def read_user(engine: Engine, query: Select[Any], key: str, token_id: str = "") -> Found | None:
+def read_user(database: Database, query: Select[Any], key: str, token_id: str = "") -> Found | None:
     """The user of that id or address (`BY_ID`, `BY_EMAIL`)."""
-    with engine.connect() as connection:
+    with database.connection() as connection:
         rows = connection.execute(query, {"key": key, "token_id": token_id}).all()
     if not rows:
         return None

@@ -13,10 +13,10 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session
 
 from jac_cloud.auth import Claims
-from jac_cloud.database import open_database
+from jac_cloud.database import TIMEOUT_SECONDS, Database
 from jac_cloud.emails import InvalidEmail, normalized_email
 from jac_cloud.errors import CloudError
 from jac_cloud.passwords import Passwords
@@ -42,16 +42,15 @@ class NoSuchUser(CloudError):
 class Users:
     """The users of one server, in the database at the SQLAlchemy URL `url`.
 
-    Safe to use from any thread. Every method waits for the database, and those that take a password
-    hash it: none is to be called on an event loop. ConfigError as `open_database`, later the
-    errors of SQLAlchemy. What takes tokens back does so through `revocations`.
+    Safe to use from any thread. Every method waits for the database, for `timeout` seconds at most
+    each time that it is asked, and those that take a password hash it: none is to be called on an
+    event loop. The errors of `Database`. What takes tokens back does so through `revocations`.
     """
 
-    def __init__(self, url: str, passwords: Passwords) -> None:
-        self.engine = open_database(url)
+    def __init__(self, url: str, passwords: Passwords, timeout: float = TIMEOUT_SECONDS) -> None:
+        self.database = Database(url, timeout)
         self._passwords = passwords
-        self._session = sessionmaker(self.engine)
-        self.revocations = Revocations(self._session)
+        self.revocations = Revocations(self.database)
 
     def register(self, email: str, password: str, create_root: Callable[[], str]) -> User:
         """Adds a user with a root made by `create_root` (32 hex digits, committed).
@@ -60,7 +59,7 @@ class Users:
         nobody can reach, never a user without one.
         """
         address = normalized_email(email)
-        with self._session() as session:
+        with self.database.session() as session:
             if session.scalar(select(UserRow.id).where(UserRow.email == address)) is not None:
                 raise EmailTaken
         password_hash = self._passwords.hash(password)
@@ -74,7 +73,7 @@ class Users:
         )
         user = user_of(row)
         try:
-            with self._session.begin() as session:
+            with self.database.transaction() as session:
                 session.add(row)
         except IntegrityError:
             raise EmailTaken from None
@@ -89,7 +88,7 @@ class Users:
             address = normalized_email(email)
         except InvalidEmail:
             address = ""
-        found = read_user(self.engine, BY_EMAIL, address)
+        found = read_user(self.database, BY_EMAIL, address)
         matches = self._passwords.matches(found.password_hash if found else None, password)
         if found is None or not matches or found.user.state is not State.ACTIVE:
             return None
@@ -99,21 +98,21 @@ class Users:
         """Whose the token with these claims is. None if it has been revoked, or the user has been
         disabled or is gone.
         """
-        found = read_user(self.engine, BY_ID, claims.user_id, claims.token_id)
+        found = read_user(self.database, BY_ID, claims.user_id, claims.token_id)
         if found is None or found.user.state is not State.ACTIVE:
             return None
         return None if any(one.covers(claims) for one in found.revocations) else found.user
 
     def find(self, email: str) -> User:
         """The user of this address, whatever its state. NoSuchUser, InvalidEmail."""
-        found = read_user(self.engine, BY_EMAIL, normalized_email(email))
+        found = read_user(self.database, BY_EMAIL, normalized_email(email))
         if found is None:
             raise NoSuchUser
         return found.user
 
     def all(self) -> list[User]:
         """All users, the oldest first."""
-        with self._session() as session:
+        with self.database.session() as session:
             order = (UserRow.created_at, UserRow.id)
             return [user_of(row) for row in session.scalars(select(UserRow).order_by(*order))]
 
@@ -127,7 +126,7 @@ class Users:
 
         False, and nothing changed, if `old` is not the password.
         """
-        found = read_user(self.engine, BY_ID, claims.user_id)
+        found = read_user(self.database, BY_ID, claims.user_id)
         if found is None or not self._passwords.matches(found.password_hash, old):
             return False
         # Of two changes at once one is too late: the password is not what it was compared with.
@@ -154,30 +153,30 @@ class Users:
 
     def check_password(self, user: User, password: str) -> bool:
         """Whether this is the user's password."""
-        found = read_user(self.engine, BY_ID, user.id)
+        found = read_user(self.database, BY_ID, user.id)
         return found is not None and self._passwords.matches(found.password_hash, password)
 
     def half_deleted(self) -> list[User]:
         """The users whose deletion was begun and not ended."""
-        with self._session() as session:
+        with self.database.session() as session:
             rows = session.scalars(select(UserRow).where(UserRow.state == State.DELETED.value))
             return [user_of(row) for row in rows]
 
     def forget(self, user: User) -> None:
         """Removes a deleted user's row; the address may be registered again."""
-        with self._session.begin() as session:
+        with self.database.transaction() as session:
             session.execute(
                 delete(UserRow).where(UserRow.id == user.id, UserRow.state == State.DELETED.value)
             )
 
     def check(self) -> None:
-        """Errors of SQLAlchemy when the users are not to be reached."""
-        with self._session() as session:
+        """UNREACHABLE when the users are not to be reached."""
+        with self.database.session() as session:
             session.execute(select(UserRow.id).limit(1)).first()
 
     def close(self) -> None:
         """Closes the connections to the database. No other method may run then or later."""
-        self.engine.dispose()
+        self.database.close()
 
     def _set_password(
         self,

@@ -1,6 +1,7 @@
 """A walker's run as one request: one unit of work, on a thread of its own."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -18,6 +19,7 @@ from jac_cloud.given_input import GivenInput, InputSource
 from jac_cloud.overdue import Overdue
 from jac_cloud.refusals import refusal_of, unauthenticated
 from jac_cloud.report_stream import ReportStream
+from jac_cloud.requests import Callers
 from jac_cloud.runtime import Caller, Deadline, Interpreter
 from jac_cloud.settings import Settings
 from jac_cloud.threads import DaemonPool
@@ -31,18 +33,20 @@ _WITHOUT_CONTENT = (204, 205, 304)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a request asks for: a walker, what it gives, and the node to run on if it names one."""
+    """What a request asks for: a walker, what it gives, the node to run on if it names one, and
+    `who` asks, which may have to wait for the users.
+    """
 
     spec: WalkerSpec
     given: GivenInput
     node: str | None
-    request: Request
+    who: Callable[[], Caller]
     deadline: Deadline
     stream: ReportStream | None
 
 
 class WalkerRequests:
-    """Runs walkers for requests, on the threads of `pool`. `who` tells who asks; it may wait.
+    """Runs walkers for requests, on the threads of `pool`.
 
     `overdue` ends those that run too long, or whose reader has left.
     """
@@ -50,14 +54,14 @@ class WalkerRequests:
     def __init__(
         self,
         interpreter: Interpreter,
-        who: Callable[[Request], Caller],
+        callers: Callers,
         settings: Settings,
         pool: DaemonPool,
         overdue: Overdue,
     ) -> None:
         self._settings = settings
         self._interpreter = interpreter
-        self._who = who
+        self._callers = callers
         self._pool = pool
         self._overdue = overdue
 
@@ -66,15 +70,20 @@ class WalkerRequests:
     ) -> Response:
         """Runs the walker on a node, or on the caller's root.
 
-        The errors of `Interpreter.run`, Refusal, InvalidToken.
+        The errors of `Interpreter.run` and of `Callers.of`, Refusal.
         """
         deadline = Deadline()
         stream = None
         if event_stream.is_wanted(request):
             stream = ReportStream(asyncio.get_running_loop(), deadline)
-        call = Call(spec, await source.take(request), node, request, deadline, stream)
-        running = self._pool.submit(self._run, call)
-        running.add_done_callback(lambda _: call.given.close())
+        with contextlib.ExitStack() as undo:
+            given = await source.take(request)
+            undo.callback(given.close)
+            who = await self._callers.of(request)
+            call = Call(spec, given, node, who, deadline, stream)
+            running = self._pool.submit(self._run, call)
+            undo.pop_all()
+        running.add_done_callback(lambda _: given.close())
         if stream is None:
             return _response(await self._finish(call, running))
         return await self._streamed(call, stream, running)
@@ -82,7 +91,7 @@ class WalkerRequests:
     def _run(self, call: Call) -> Result:
         spec = call.spec
         with call.deadline.on_thread():
-            caller = self._who(call.request)
+            caller = call.who()
             if spec.auth and not caller.authenticated:
                 raise unauthenticated(f"Walker {spec.name} requires to be authenticated!")
             call.given.check_depth(self._settings.max_json_depth)

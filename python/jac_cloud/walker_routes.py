@@ -1,6 +1,6 @@
 """Each walker's routes: one for each of its methods, on the caller's root and on a node."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from fastapi import Request
 from fastapi.routing import APIRoute
@@ -11,7 +11,8 @@ from starlette.types import Receive, Scope, Send
 from jac_cloud.given_input import InputSource
 from jac_cloud.overdue import Overdue
 from jac_cloud.refusals import Refusal
-from jac_cloud.runtime import Caller, Interpreter
+from jac_cloud.requests import Callers
+from jac_cloud.runtime import Interpreter
 from jac_cloud.settings import Settings
 from jac_cloud.specs import EntryType
 from jac_cloud.threads import DaemonPool
@@ -25,13 +26,13 @@ _PREFIX = "/walker/"
 def walker_routes(
     interpreter: Interpreter,
     walkers: Mapping[str, WalkerSpec],
-    who: Callable[[Request], Caller],
+    callers: Callers,
     settings: Settings,
     pool: DaemonPool,
     overdue: Overdue,
 ) -> list[BaseRoute]:
-    """The routes under `/walker`. Walkers run on `pool`, where `who` tells who asks, too."""
-    requests = WalkerRequests(interpreter, who, settings, pool, overdue)
+    """The routes under `/walker`. Walkers run on `pool`."""
+    requests = WalkerRequests(interpreter, callers, settings, pool, overdue)
     routes = [
         route
         for spec in walkers.values()

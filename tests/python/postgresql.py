@@ -6,8 +6,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,34 @@ class Postgresql:
             yield
         engine.dispose()
 
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """All of it stands still inside of the block: it takes connections, and answers nothing."""
+        server = self._server.pid
+        with _standing_still([server]):
+            # Nobody makes more of them now.
+            children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+            with _standing_still(map(int, children)):
+                yield
+
+    @contextmanager
+    def hanging_connections(self, url: str) -> Iterator[None]:
+        """Those connections stand still inside of the block, while new ones do not."""
+        with _standing_still(self.busy(url, "TRUE")):
+            yield
+
+    def busy(self, url: str, condition: str = "state = 'active'") -> list[int]:
+        """The processes of the database's connections that are waited for, or are as is asked."""
+        engine = create_engine(self._url("postgres"))
+        with engine.connect() as connection:
+            found = connection.execute(
+                text(f"SELECT pid FROM pg_stat_activity WHERE datname = :name AND {condition}"),
+                {"name": make_url(url).database},
+            )
+            processes = [int(row.pid) for row in found]
+        engine.dispose()
+        return processes
+
     def _allow(self, url: str, *, allowed: bool) -> None:
         name = make_url(url).database
         engine = create_engine(self._url("postgres"), isolation_level="AUTOCOMMIT")
@@ -126,6 +154,19 @@ class Postgresql:
     def _options(self) -> dict[str, Any]:
         user = {"user": self._user, "group": self._user} if os.geteuid() == 0 else {}
         return {"cwd": self._folder, "env": _environment(), **user}
+
+
+@contextmanager
+def _standing_still(processes: Iterable[int]) -> Iterator[None]:
+    stopped = [*processes]
+    for process in stopped:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in stopped:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGCONT)
 
 
 def _program(name: str) -> Path:

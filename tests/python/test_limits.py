@@ -4,6 +4,7 @@ import contextlib
 import json
 import resource
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -41,6 +42,7 @@ SMALL: dict[str, Any] = {
     "walker_timeout": 1,
     "login_failures_per_account": 1,
     "login_failures_per_address": 3,
+    "users_timeout": 0.5,
     "drain_timeout": 0.1,
 }
 HOLD = b'{"type":"walker","walker":"hold"}'
@@ -128,6 +130,14 @@ def upload(server: ServerProcess) -> None:
         assert answer.status_code == 413, answer.text
 
 
+def lock_users(server: ServerProcess) -> None:
+    database = server.app.parent / ".jac" / "data" / "users.db"
+    with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        account = {"email": "locked@example.com", "password": "correct horse battery"}
+        assert post(server, "/user/register", **account) == 503
+
+
 def reached(server: ServerProcess, setting: str) -> float:
     return Figures(server)("limits_reached_total", setting=setting)
 
@@ -158,6 +168,7 @@ REACH: dict[str, Callable[[ServerProcess], object]] = {
     "login_failures_per_address": lambda server: fail_to_log_in(
         server, "b@example.com", "c@example.com", "d@example.com", "e@example.com"
     ),
+    "users_timeout": lock_users,
 }
 
 

@@ -13,10 +13,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, inspect, text
 
 import jac_cloud.migrations
-from jac_cloud.database import UNREACHABLE, open_database
+from jac_cloud.database import open_database
 from jac_cloud.errors import ConfigError
 from jac_cloud.migrations import NEWEST, VERSION_TABLE
 from jac_cloud.passwords import Passwords
+from jac_cloud.patience import UNREACHABLE
 from jac_cloud.tables import Base
 from jac_cloud.user_rows import State
 from jac_cloud.users import EmailTaken, Users
@@ -83,7 +84,7 @@ def test_a_database_of_the_older_version_is_brought_forward_with_its_users(
     assert user.created_at.isoformat() == "2026-01-31T12:34:56.789012+00:00"
     with pytest.raises(EmailTaken):
         users.register("ada@example.com", PASSWORD, lambda: "0" * 32)
-    assert differences(users.engine) == []
+    assert differences(users.database.engine) == []
     users.close()
 
 
@@ -206,7 +207,7 @@ def test_a_database_that_is_gone_is_not_to_be_reached(tmp_path: Path) -> None:
     folder.mkdir()
     users = Users(f"sqlite:///{folder}/users.db", Passwords())
     users.check()
-    users.engine.dispose()
+    users.database.engine.dispose()
     folder.rename(tmp_path / "elsewhere")
     with pytest.raises(UNREACHABLE):
         users.check()

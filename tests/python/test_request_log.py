@@ -25,16 +25,16 @@ def text_server(serve_module: Serve) -> ServerProcess:
     return serve_module("rest", log_format="text")
 
 
-def lines(server: ServerProcess) -> Iterator[dict[str, Any]]:
+def lines(server: ServerProcess, event: str = "request") -> Iterator[dict[str, Any]]:
     for line in server.log().splitlines():
-        if line.startswith("{") and (entry := json.loads(line))["event"] == "request":
+        if line.startswith("{") and (entry := json.loads(line))["event"] == event:
             yield entry
 
 
-def logged(server: ServerProcess, request_id: str) -> dict[str, Any]:
+def logged(server: ServerProcess, request_id: str, event: str = "request") -> dict[str, Any]:
     """The one line of that request, once it is there."""
     (entry,) = eventually(
-        lambda: [entry for entry in lines(server) if entry["request_id"] == request_id],
+        lambda: [entry for entry in lines(server, event) if entry["request_id"] == request_id],
         f"a line of {request_id}",
     )
     return entry
@@ -87,11 +87,8 @@ def test_an_id_that_is_not_well_formed_is_replaced(server: ServerProcess, hostil
         with raw.makefile("rb") as answer:
             text = answer.read().decode()
     found = re.search(r"(?im)^x-request-id: (.*)\r$", text)
-    if found is None:
-        # The listener does not take such a header at all.
-        assert text.startswith("HTTP/1.1 400")
-    else:
-        assert ID.fullmatch(found[1])
+    assert found
+    assert ID.fullmatch(found[1])
 
 
 def test_two_ids_are_none(server: ServerProcess) -> None:
@@ -180,7 +177,37 @@ def test_a_client_that_leaves_is_logged_as_such(server: ServerProcess) -> None:
     assert (entry["status"], entry["cut_off"]) == (499, True)
 
 
-def test_the_listeners_own_answers_have_no_line(server: ServerProcess) -> None:
+def test_what_the_listener_refuses_has_an_id_and_a_line_without_the_query(
+    server: ServerProcess,
+) -> None:
+    upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
+    handshake = {**upgrade, "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+    stranger = {"X-Forwarded-For": "203.0.113.7"}
+    bad = {"Authorization": "Bearer staple-in-token"}
+    with server.http() as http:
+        for name, headers, status, code in [
+            ("refused-token", handshake | stranger | bad, 401, "invalid_token"),
+            ("refused-origin", handshake | {"Origin": "http://evil.example"}, 403, ""),
+            ("refused-upgrade", {}, 426, "upgrade_required"),
+        ]:
+            path = "/websocket?channel_id=staple-in-query"
+            answer = http.get(path, headers={**headers, "X-Request-ID": name})
+            assert (answer.status_code, answer.headers["x-request-id"]) == (status, name)
+            entry = logged(server, name, "request_refused")
+            assert (entry["method"], entry["path"]) == ("GET", "/websocket")
+            assert (entry["status"], entry["level"]) == (status, "info")
+            assert entry["code"] == (code or answer.json()["code"])
+            assert entry["client"] == ("203.0.113.7" if status == 401 else "127.0.0.1")
+        # Of what is refused before it is read, nothing is known.
+        answer = http.get("/x", headers={"Expect": "a miracle", "X-Request-ID": "unread"})
+        assert answer.status_code == 417
+        entry = logged(server, answer.headers["x-request-id"], "request_refused")
+        assert ID.fullmatch(entry["request_id"])
+        assert (entry["code"], entry.get("path")) == ("expectation_failed", None)
+    assert "staple" not in server.log()
+
+
+def test_health_checks_have_no_line(server: ServerProcess) -> None:
     with server.http() as http:
         assert http.get("/healthz", headers={"X-Request-ID": "health"}).status_code == 200
         http.get("/x", headers={"X-Request-ID": "after-health"})
@@ -203,7 +230,8 @@ def test_it_can_be_switched_off_and_ids_are_still_answered(serve: Serve) -> None
     server = serve("rest", log_format="json", request_log="off")
     with server.http() as http:
         answer = http.post("/walker/greet", headers={"X-Request-ID": "quiet"})
-    assert answer.headers["x-request-id"] == "quiet"
+        refused = http.get("/websocket", headers={"X-Request-ID": "quiet"})
+    assert answer.headers["x-request-id"] == refused.headers["x-request-id"] == "quiet"
     server.stop()
     assert "quiet" not in server.log()
 

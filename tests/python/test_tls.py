@@ -186,14 +186,14 @@ def test_curl_speaks_https(server: ServerProcess, tmp_path: Path) -> None:
 
 
 def test_plain_http_is_told_so_and_leaves_one_line(server: ServerProcess) -> None:
-    before = len(lines(server, "plain_on_tls_port"))
+    before = len(lines(server, "request_refused"))
     with raw_client(server.port) as client:
         client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         answer = client.response()
     assert answer is not None
     assert answer.status == 400
     assert json.loads(answer.body)["code"] == "tls_required"
-    eventually(lambda: len(lines(server, "plain_on_tls_port")) == before + 1)
+    eventually(lambda: len(lines(server, "request_refused")) == before + 1)
 
 
 def test_handshakes_are_counted_by_how_they_ended(

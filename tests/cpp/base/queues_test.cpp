@@ -88,6 +88,20 @@ TEST(LogSink, WritesRarelyWhatClientsBringAboutAtWill) {
     EXPECT_EQ(records[2].fields[0], (std::pair<std::string, std::string>("unlogged", "2")));
 }
 
+TEST(LogSink, WritesSomeEachSecondOfWhatIsWorthALine) {
+    LogSink sink;
+    const auto now = std::chrono::steady_clock::now();
+    const auto next = now + std::chrono::seconds(1);
+    const auto most = LogSink::most_a_second;
+    for (std::uint64_t i = 0; i < most + 3; ++i) sink.write_some(LogLevel::info, "odd", {}, now);
+    for (int i = 0; i < 2; ++i) sink.write_some(LogLevel::info, "odd", {}, next);
+    const auto records = *sink.take();
+    ASSERT_EQ(records.size(), most + 2);
+    ASSERT_EQ(records[most].fields.size(), 1U);
+    EXPECT_EQ(records[most].fields[0], (std::pair<std::string, std::string>("unlogged", "3")));
+    EXPECT_TRUE(records[most + 1].fields.empty());
+}
+
 TEST(LogSink, EndsOnceItIsClosedAndEmpty) {
     LogSink sink;
     sink.write(LogLevel::error, "last");

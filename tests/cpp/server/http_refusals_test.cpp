@@ -1,6 +1,10 @@
 // What is refused: too much of something, and what can be read in two ways.
 #include <gtest/gtest.h>
 
+#include <map>
+#include <string_view>
+#include <vector>
+
 #include "http_support.hpp"
 
 namespace jac::cloud {
@@ -110,6 +114,63 @@ TEST(HttpRefusals, RefusesAChunkLineWithoutEnd) {
                 std::string(100'000, 'x'));
     client.end_sending();
     EXPECT_EQ(status_of(client.rest()), 400);
+}
+
+// The fields of the lines of refusals, of a server that is stopped by that.
+std::vector<std::map<std::string, std::string>> refusals_of(TestServer& server) {
+    server.server().stop(std::chrono::seconds(1));
+    std::vector<std::map<std::string, std::string>> found;
+    while (const auto records = server.server().services().log.take()) {
+        for (const auto& record : *records) {
+            if (record.event != "request_refused") continue;
+            found.emplace_back(record.fields.begin(), record.fields.end());
+        }
+    }
+    return found;
+}
+
+std::string id_of(const std::string& answer) {
+    constexpr std::string_view name = "\r\nX-Request-ID: ";
+    const auto begin = answer.find(name);
+    if (begin == std::string::npos) return {};
+    const auto from = begin + name.size();
+    return answer.substr(from, answer.find("\r\n", from) - from);
+}
+
+TEST(HttpRefusals, HaveAnIdWhichTheirLineHasTooAndNoQuery) {
+    TestServer server;
+    const std::string too_long = "Content-Length: 99999999999\r\n\r\n";
+    const auto refused = [&server](const std::string& bytes) {
+        RawClient client(server.port());
+        client.send(bytes);
+        return id_of(client.rest());
+    };
+    const auto unread = refused("nonsense\r\n\r\n");
+    const auto own = refused("POST /p?token=a HTTP/1.1\r\nHost: a\r\n" + too_long);
+    EXPECT_EQ(unread.size(), 32U);
+    EXPECT_EQ(own.size(), 32U);
+    EXPECT_NE(own, unread);
+    const std::string named = "GET /websocket HTTP/1.1\r\nHost: a\r\nX-Request-ID: ";
+    EXPECT_EQ(refused(named + "a.b_c-1\r\n\r\n"), "a.b_c-1");
+    const auto twice = refused(named + "a\r\nX-Request-ID: b\r\n\r\n");
+    for (const auto& ill : {std::string("-a"), std::string("a b"), std::string(65, 'a')}) {
+        EXPECT_EQ(refused(named + ill + "\r\n\r\n").size(), 32U) << ill;
+    }
+
+    const auto lines = refusals_of(server);
+    ASSERT_EQ(lines.size(), 7U);
+    EXPECT_EQ(lines[0].at("request_id"), unread);
+    EXPECT_EQ(lines[0].at("code"), "bad_request");
+    EXPECT_EQ(lines[0].at("client"), "127.0.0.1");
+    EXPECT_EQ(lines[0].count("path"), 0U);
+    EXPECT_EQ(lines[1].at("request_id"), own);
+    EXPECT_EQ(lines[1].at("method"), "POST");
+    EXPECT_EQ(lines[1].at("path"), "/p");
+    EXPECT_EQ(lines[1].at("status"), "413");
+    EXPECT_EQ(lines[2].at("request_id"), "a.b_c-1");
+    EXPECT_EQ(lines[2].at("status"), "426");
+    EXPECT_EQ(lines[3].at("request_id"), twice);
+    EXPECT_EQ(twice.size(), 32U);
 }
 
 TEST(HttpRefusals, ClosesOnTlsWithoutAnAnswer) {

@@ -124,11 +124,11 @@ TEST(Response, IsStartedOnceAndFinishedOnce) {
 TEST(Response, OfARefusalIsJsonAndCloses) {
     EXPECT_EQ(
         undated(refusal_response(
-            {426, "upgrade_required", "Say \"please\"!", {{"Upgrade", "websocket"}}})),
-        "HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\n"
+            {426, "upgrade_required", "Say \"please\"!", {{"Upgrade", "websocket"}}}, "a1")),
+        "HTTP/1.1 426 Upgrade Required\r\nX-Request-ID: a1\r\nUpgrade: websocket\r\n"
         "Content-Type: application/json\r\nContent-Length: 53\r\nConnection: Upgrade, close\r\n\r\n"
         "{\"error\":\"Say \\\"please\\\"!\",\"code\":\"upgrade_required\"}");
-    const auto head = refusal_response({404, "not_found", "No!"}, false);
+    const auto head = refusal_response({404, "not_found", "No!"}, "a1", false);
     EXPECT_TRUE(head.ends_with("\r\n\r\n"));
 }
 

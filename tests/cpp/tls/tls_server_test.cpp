@@ -194,7 +194,7 @@ TEST_F(TlsServer, TellsWhoSpeaksPlainHttpAndClosesWithOneLine) {
         EXPECT_NE(answer.find("https"), std::string::npos);
     }
     EXPECT_EQ(server->figure("tls_failures"), 0);
-    EXPECT_EQ(logged(), std::vector<std::string>{"plain_on_tls_port"});
+    EXPECT_EQ(logged(), std::vector<std::string>{"request_refused"});
 }
 
 TEST_F(TlsServer, ClosesOnATlsHelloThatIsNone) {
