@@ -266,6 +266,12 @@ def memory_bound(bytes_: int) -> int:
     return bytes_ + (512 << 20 if "libasan" in os.environ.get("LD_PRELOAD", "") else 0)
 
 
+def peak_memory(process: int) -> int:
+    """The most bytes of memory that a process has had so far."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024  # type: ignore[index]
+
+
 def handing_over(listener: socket.socket | None) -> list[str]:
     """What starts a command as systemd does, with the socket as its descriptor 3."""
     if listener is None:

@@ -2,9 +2,7 @@
 
 import dataclasses
 import json
-import re
 import zlib
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +15,7 @@ from websockets.typing import ExtensionName
 from conftest import Serve
 from jac_cloud.plugin import WEBSOCKET_MANAGER
 from native import client, running
-from support import Client, ServerProcess, memory_bound
+from support import Client, ServerProcess, memory_bound, peak_memory
 
 MIB = 1 << 20
 LONG: dict[str, Any] = {"text": "to be or not to be, " * 500, "digits": 1.10}
@@ -103,12 +101,6 @@ def bomb(size: int) -> bytes:
     deflater = zlib.compressobj(9, wbits=-15)
     payload = b"".join(deflater.compress(bytes(MIB)) for _ in range(size // MIB))
     return (payload + deflater.flush(zlib.Z_SYNC_FLUSH)).removesuffix(b"\x00\x00\xff\xff")
-
-
-def peak_memory(process: int) -> int:
-    """The most bytes of memory that a process has had so far."""
-    status = Path(f"/proc/{process}/status").read_text()
-    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024  # type: ignore[index]
 
 
 async def test_sixty_four_megabytes_in_sixty_five_kilobytes_cost_the_limit_and_no_more(

@@ -140,6 +140,42 @@ def test_forms_of_very_many_parts_are_refused(http: httpx.Client) -> None:
     refused(http.post("/walker/upload", files=many), 400, "invalid_form")
 
 
+def part(name: str, head: bytes = b"") -> bytes:
+    return b'--b\r\nContent-Disposition: form-data; name="%b"\r\n%b\r\nx\r\n' % (
+        name.encode(),
+        head,
+    )
+
+
+FORM = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nx\r\n--b--\r\n'
+HOSTILE_FORMS = {
+    "line breaks in front": (b"\r\n" * 900_000 + FORM, "b"),
+    "letters in front": (b"x" * MIB + FORM, "b"),
+    "much behind": (FORM + b"x" * MIB, "b"),
+    "very many fields of a part": (part("title", b"X: y\r\n" * 100_000), "b"),
+    "a very long field of a part": (part("title", b"X: " + b"y" * MIB + b"\r\n"), "b"),
+    "a field of a part that does not end": (b"--b\r\nX: " + b"y" * MIB, "b"),
+    "a boundary almost everywhere": (b"--b\r\n\r\n" + b"\r\n--a" * 200_000, "b"),
+    "an odd boundary": (FORM, '"' + "\\" * 4000),
+    "no name": (b"--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--\r\n", "b"),
+}
+
+
+@pytest.mark.parametrize("name", [*HOSTILE_FORMS])
+def test_a_form_made_to_cost_much_is_refused_or_read_in_few_lines(
+    server: ServerProcess, http: httpx.Client, name: str
+) -> None:
+    body, boundary = HOSTILE_FORMS[name]
+    before = len(server.log())
+    headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+    answer = http.post("/walker/upload", content=body, headers=headers)
+    assert answer.status_code in (200, 400, 413, 422), answer.text
+    # Not a line for each of its bytes.
+    assert len(server.log()) - before < 4000
+    good = {"Content-Type": "multipart/form-data; boundary=b"}
+    assert reported(http.post("/walker/upload", content=FORM, headers=good))["size"] == 1
+
+
 def test_a_form_may_be_as_large_as_its_own_limit(http: httpx.Client) -> None:
     ok = http.post("/walker/upload", files={"file": ("a", bytes(3 * MIB))})
     assert reported(ok)["size"] == 3 * MIB
