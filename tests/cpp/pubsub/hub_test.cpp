@@ -233,6 +233,19 @@ TEST_F(HubTest, KeepsTheOrderOfAllKindsOfMessages) {
     hub_.leave(*a);
 }
 
+TEST_F(HubTest, ShowsAChannelNothingOfWhatWasWrittenForSomebodyElseInBetween) {
+    const auto member = join("red");
+    const auto other = join("blue");
+    hub_.publish(channels({"red"}), "1");
+    hub_.send(*other, Opcode::text, "x");
+    hub_.publish(channels({"red"}), "2");
+    hub_.flush();
+    EXPECT_EQ(member->received, (Texts{"1", "2"}));
+    EXPECT_EQ(other->received, Texts{"x"});
+    hub_.leave(*member);
+    hub_.leave(*other);
+}
+
 TEST_F(HubTest, MarksTheSlowOneAndDisturbsNobodyElse) {
     const auto slow = join("red", {}, 1000);
     const auto quick = join("red");
