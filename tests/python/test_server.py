@@ -83,7 +83,7 @@ from jac_cloud import Server
 server = Server(sys.argv[1], port=0)
 server.start()
 url = server.address.replace("http", "ws") + "/websocket"
-sockets = [connect(url, proxy=None) for _ in range(8)]
+sockets = [connect(url, proxy=None, open_timeout=None) for _ in range(8)]
 for socket in sockets:
     for number in range(20):
         socket.send(json.dumps({"type": "walker", "walker": "greet", "response": True}))
