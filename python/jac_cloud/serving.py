@@ -3,9 +3,10 @@
 import gc
 import logging
 import signal
+import socket
 import sys
+from collections import deque
 from pathlib import Path
-from queue import SimpleQueue
 from types import FrameType
 from typing import Any
 
@@ -60,22 +61,34 @@ class _Signals:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        # Which a handler may put into while the same thread takes from it.
-        self._came: SimpleQueue[int] = SimpleQueue()
+        self._came: deque[int] = deque()
+        # The kernel may hand a signal to any thread, and does where a paused process goes on.
+        # Python runs handlers on this one, but wakes it only by a byte that is there to be read.
+        self._woken, self._wake = socket.socketpair()
+        self._wake.setblocking(False)
+        self._woken_before = signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
         self._before = {number: signal.signal(number, self._first) for number in _SIGNALS}
         if server.settings.tls_cert:
             # Elsewhere it ends the process, as it does when a terminal is closed.
             self._before[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._hang_up)
 
     def wait(self) -> int:
-        while (number := self._came.get()) == signal.SIGHUP:
+        while (number := self._next()) == signal.SIGHUP:
             try:
                 self._server.reload_tls()
             except CloudError as error:
                 _LOGGER.error("certificate_not_reloaded", extra={"reason": str(error)})
         return number
 
+    def _next(self) -> int:
+        while not self._came:
+            self._woken.recv(64)
+        return self._came.popleft()
+
     def restore(self) -> None:
+        signal.set_wakeup_fd(self._woken_before)
+        self._woken.close()
+        self._wake.close()
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
@@ -84,10 +97,10 @@ class _Signals:
         # effect is the kernel's and needs none.
         for each in _SIGNALS:
             signal.signal(each, signal.SIG_DFL)
-        self._came.put(number)
+        self._came.append(number)
 
     def _hang_up(self, number: int, _frame: FrameType | None) -> None:
-        self._came.put(number)
+        self._came.append(number)
 
 
 def _announce(server: Server) -> None:

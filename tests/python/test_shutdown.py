@@ -1,5 +1,6 @@
 """The end of a server: who is told what, what may finish, and what a signal does to `serve`."""
 
+import ctypes
 import signal
 import subprocess
 import sys
@@ -51,6 +52,18 @@ def test_a_thousand_clients_are_told_1001_while_walkers_run_to_their_end(
     gates[1].touch()
     assert server.process.wait(scaled(20)) == 0
     assert Path(f"{gates[1]}.seen").exists()
+
+
+def test_a_signal_that_another_thread_is_handed_ends_the_server_all_the_same(serve: Serve) -> None:
+    """A SIGTERM to a server that was stopped and went on (as by `docker pause`) was lost now and
+    then: the kernel gave it to some thread, and the one that waits for it slept on.
+    """
+    server = serve("processes")
+    process = server.process.pid
+    libc = ctypes.CDLL(None, use_errno=True)
+    others = {int(task.name) for task in Path(f"/proc/{process}/task").iterdir()} - {process}
+    assert libc.tgkill(process, max(others), signal.SIGTERM) == 0
+    assert server.process.wait(scaled(20)) == 0
 
 
 INTERRUPTED = """
