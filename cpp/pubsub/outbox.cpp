@@ -84,6 +84,8 @@ void Outbox::settle() {
     if (settled_ <= first_) {  // all that was settled has been sent
         settled_ = first_;
         own_tail_ = false;
+    } else {
+        shorten(slices_[first_]);
     }
     std::vector<Slice> fresh(std::make_move_iterator(slices_.begin() + index(settled_)),
                              std::make_move_iterator(slices_.end()));
@@ -104,6 +106,15 @@ void Outbox::settle() {
         tail.size += slice.size;
     }
     settled_ = slices_.size();
+}
+
+// Of a large block that is mostly sent, the rest is copied.
+void Outbox::shorten(Slice& sending) {
+    const auto capacity = sending.block.get()->capacity();
+    if (capacity <= own_block_size || sending.size * 2 >= capacity) return;
+    auto* const own = new Block(sending.size);
+    own->append(sending.view());
+    sending = {BlockRef(own), 0, sending.size};
 }
 
 void Outbox::clear() {

@@ -52,6 +52,7 @@ class Outbox {
 
   private:
     void append(const Slice& slice);
+    static void shorten(Slice& sending);
 
     std::vector<Slice> slices_;
     std::size_t first_ = 0;    // slices before it are sent

@@ -195,6 +195,23 @@ TEST(Outbox, PinsNoMoreThanTwiceWhatItHoldsOnceSettled) {
     EXPECT_GT(outbox.bytes(), std::size_t{100'000});
 }
 
+// Found by the fuzzer: a block of which more than half was queued stayed whole while it was sent.
+TEST(Outbox, LetsGoOfALargeBlockThatIsMostlySentWhenItSettles) {
+    Arena arena;
+    Outbox outbox(1 << 20);
+    constexpr std::size_t large = std::size_t{60} << 10;
+    std::string expected(large, 'a');
+    expected.back() = 'z';
+    outbox.push(arena.append_bytes(expected));
+    outbox.settle();
+    for (const std::size_t left : {std::size_t{9'000}, std::size_t{100}, std::size_t{1}}) {
+        outbox.consume(outbox.bytes() - left);
+        outbox.settle();
+        EXPECT_LE(outbox.pinned(), 2 * left + (std::size_t{16} << 10));
+        EXPECT_EQ(all_of(outbox), expected.substr(large - left));
+    }
+}
+
 TEST(Outbox, SendsEveryByteOnceInOrderWhateverHappens) {
     SeededRandom random(11);
     const auto below = [&](std::size_t n) {
