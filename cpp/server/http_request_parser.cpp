@@ -20,6 +20,16 @@ Refusal refusal_for(const boost::beast::error_code& error) {
     return {400, "bad_request", "The request is malformed!"};
 }
 
+// The whole line before a chunk, with the end of the chunk before it, and more: Beast takes it, or
+// looks for the end of a quoted text beyond it, which it would do again with all that comes.
+bool has_chunk_line(std::string_view unread) {
+    if (unread.starts_with("\r\n")) unread.remove_prefix(2);
+    if (unread.find("\r\n") == std::string_view::npos) return false;
+    // The last line, of no bytes, waits for the trailers behind it.
+    const auto digit = unread.find_first_not_of('0');
+    return std::string_view("123456789abcdefABCDEF").find(unread[digit]) != std::string_view::npos;
+}
+
 }  // namespace
 
 HttpRequestParser::HttpRequestParser(std::size_t max_header_bytes, std::size_t max_body_bytes) {
@@ -49,7 +59,8 @@ std::optional<Refusal> HttpRequestParser::read_body(std::string_view bytes, std:
         used += put(boost::asio::buffer(bytes.substr(used)), error);
     }
     body_ = nullptr;
-    if (error && error != http::error::need_more) return refusal_for(error);
+    const bool waits = error == http::error::need_more && !has_chunk_line(bytes.substr(used));
+    if (error && !waits) return refusal_for(error);
     if (bytes.size() - used > max_unread_bytes && !is_done()) {
         return Refusal{400, "bad_request", "The line before a chunk is too long!"};
     }

@@ -116,6 +116,24 @@ TEST(HttpRefusals, RefusesAChunkLineWithoutEnd) {
     EXPECT_EQ(status_of(client.rest()), 400);
 }
 
+// Found by the fuzzer: the parser looked for the end of the quote in what came behind the line, and
+// counted the chunk against the body's limit each time.
+TEST(HttpRefusals, RefusesAQuoteThatTheLineOfItsChunkDoesNotEnd) {
+    const std::string line =
+        "POST /p HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "5\r\nhello\r\n8;x=\"open\r\n";
+    for (const std::string behind : {"", "abcdefgh\r\n0\r\n\r\n", "x\"\r\nabcdefgh\r\n0\r\n\r\n"}) {
+        TestServer server;
+        RawClient client(server.port());
+        client.send(line + behind);
+        EXPECT_EQ(status_of(client.rest()), 400);
+    }
+    TestServer server;
+    RawClient slow(server.port());
+    slow.send_slowly(line);
+    EXPECT_EQ(status_of(slow.rest()), 400);
+}
+
 // The fields of the lines of refusals, of a server that is stopped by that.
 std::vector<std::map<std::string, std::string>> refusals_of(TestServer& server) {
     server.server().stop(std::chrono::seconds(1));
