@@ -15,7 +15,7 @@ from typing import Any
 from churn import churn, resident_bytes
 from figures import OPEN, Figures
 from mixed import Mixed
-from support import JAC, REPOSITORY, ServerProcess, copy_app, eventually
+from support import JAC, MEMORY_FACTOR, REPOSITORY, ServerProcess, copy_app, eventually
 
 MIB = 1 << 20
 PER = 100_000
@@ -60,7 +60,7 @@ class Growth:
 
     def is_bounded(self) -> bool:
         """By 1 MiB for each 100,000, and in all where there are fewer: pages come in steps."""
-        return self.bytes < MIB * max(1.0, self.connects / PER)
+        return self.bytes < MEMORY_FACTOR * MIB * max(1.0, self.connects / PER)
 
 
 def come_and_go(server: ServerProcess, connects: int, seed: int) -> Growth:
