@@ -20,7 +20,7 @@ from support import JAC, MEMORY_FACTOR, REPOSITORY, ServerProcess, copy_app, eve
 MIB = 1 << 20
 PER = 100_000
 # What walkers, REST and slow peers may keep for good of what they once needed.
-MIXED_GROWTH = 16 * MIB
+MIXED_GROWTH = MEMORY_FACTOR * 16 * MIB
 # A slow peer may be behind by no more than this: what it does not read is soon too much.
 SETTINGS = {**OPEN, "message_rate": 0, "outbox_bytes": 1 << 18, "io_threads": 2}
 
