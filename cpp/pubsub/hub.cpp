@@ -77,18 +77,25 @@ void Hub::leave_user(Subscriber& subscriber) {
 }
 
 void Hub::enter_channel(Subscriber& subscriber) {
-    enqueue_run();
     auto& members = channels_[subscriber.channel_id_];
     subscriber.channel_position_ = members.size();
     members.push_back(&subscriber);
+    if (run_.members == &members) take_rest(subscriber);  // it was published before
     directory_.add(TargetKind::channel, subscriber.channel_id_, shard_);
 }
 
 void Hub::leave_channel(Subscriber& subscriber) {
-    enqueue_run();
     const auto channel = channels_.find(subscriber.channel_id_);
+    const bool in_run = run_.members == &channel->second;
+    if (in_run) {
+        enqueue_rest(subscriber);
+        run_.complete = 0;  // who takes its place may not have had its turn
+    }
     take_out(channel->second, &Subscriber::channel_position_, subscriber);
-    if (channel->second.empty()) channels_.erase(channel);
+    if (channel->second.empty()) {
+        if (in_run) run_ = {};
+        channels_.erase(channel);
+    }
     directory_.remove(TargetKind::channel, subscriber.channel_id_, shard_);
 }
 
@@ -112,11 +119,11 @@ class Hub::Frames {
     }
 
     const Slice& for_window(int window) {
-        if (window == 0 || never_deflated()) return plain();
+        if (window == 0 || never_deflated()) return plain(hub_.arena_);
         const auto known = std::ranges::find(deflated_, window, &Deflated::window);
         if (known != deflated_.end()) return known->slice;
         auto slice = hub_.append_deflated(opcode_, payload_, window);
-        deflated_.push_back({window, slice ? *slice : plain()});
+        deflated_.push_back({window, slice ? *slice : plain(hub_.arena_)});
         return deflated_.back().slice;
     }
 
@@ -125,10 +132,11 @@ class Hub::Frames {
         return is_control(opcode_) || payload_.size() < hub_.deflate_min_bytes_;
     }
 
-    const Slice& plain() {
+    // Written there, the first time.
+    const Slice& plain(Arena& arena) {
         if (!plain_) {
-            plain_ = message_ != nullptr ? hub_.arena_.append(*message_)
-                                         : hub_.arena_.append_frame(opcode_, payload_);
+            plain_ = message_ != nullptr ? arena.append(*message_)
+                                         : arena.append_frame(opcode_, payload_);
             hub_.gathered_ += plain_->size;
         }
         return *plain_;
@@ -160,10 +168,9 @@ std::size_t Hub::publish_frames(const Targets& targets, Frames frames) {
         frames.never_deflated()) {
         return put_off(targets.names().front(), frames);
     }
-    enqueue_run();
     std::size_t count = 0;
     const auto to = [&](Subscriber& subscriber) {
-        push(subscriber, frames.for_window(subscriber.deflate_window_));
+        enqueue(subscriber, frames.for_window(subscriber.deflate_window_));
         ++count;
     };
     switch (targets.kind()) {
@@ -196,43 +203,20 @@ std::size_t Hub::publish_frames(const Targets& targets, Frames frames) {
 std::size_t Hub::put_off(const std::string& channel, Frames& frames) {
     const auto found = channels_.find(channel);
     if (found == channels_.end()) return 0;
-    const Slice& frame = frames.plain();
+    const Slice& frame = frames.plain(run_arena_);
     // No more than any outbox takes: whether it would overflow is asked once for all of them.
     const bool goes_on = run_.members == &found->second && frame.follows(run_.frames) &&
                          run_.frames.size + frame.size <= least_outbox_;
     if (goes_on) {
         run_.frames.size += frame.size;
+        run_.complete = 0;
     } else {
         enqueue_run();
-        run_ = {&found->second, frame};
+        run_ = {.members = &found->second, .frames = frame, .number = ++last_run_};
     }
     const auto count = found->second.size();
     counters_.deliveries.add(count);
     return count;
-}
-
-bool Hub::awaits_run(const Subscriber& subscriber) const noexcept {
-    const auto position = subscriber.channel_position_;
-    return run_.members != nullptr && position < run_.members->size() &&
-           (*run_.members)[position] == &subscriber;
-}
-
-void Hub::enqueue_run() {
-    const Run run = std::exchange(run_, {});
-    if (run.members == nullptr) return;
-    for (Subscriber* const member : *run.members) push(*member, run.frames);
-}
-
-// The end of the turn: whose outbox is empty is written to from the arena.
-void Hub::send_run() {
-    const Run run = std::exchange(run_, {});
-    if (run.members == nullptr) return;
-    const auto& [block, offset, size] = run.frames;
-    for (Subscriber* const member : *run.members) {
-        const bool waits = member->to_flush_ || member->overflowed_ || !member->outbox_.empty();
-        const auto taken = waits ? 0 : member->write_now(run.frames.view());
-        if (taken < size) push(*member, {block, offset + taken, size - taken});
-    }
 }
 
 std::size_t Hub::publish(const Targets& targets, std::string_view payload) {
@@ -268,13 +252,13 @@ void Hub::send_bytes(Subscriber& subscriber, std::string_view bytes) {
 }
 
 void Hub::send_final(Subscriber& subscriber, Opcode opcode, std::string_view payload) {
-    if (awaits_run(subscriber)) enqueue_run();
+    if (awaits_run(subscriber)) enqueue_rest(subscriber);
     subscriber.outbox_.push_final(arena_.append_frame(opcode, payload));
     flush_later(subscriber);
 }
 
 void Hub::enqueue(Subscriber& subscriber, const Slice& slice) {
-    if (awaits_run(subscriber)) enqueue_run();
+    if (awaits_run(subscriber)) enqueue_rest(subscriber);
     push(subscriber, slice);
 }
 
@@ -290,30 +274,6 @@ void Hub::flush_later(Subscriber& subscriber) {
     if (subscriber.to_flush_) return;
     subscriber.to_flush_ = true;
     to_flush_.push_back(&subscriber);
-}
-
-void Hub::flush() {
-    while (run_.members != nullptr || !to_flush_.empty()) {
-        send_run();
-        flushing_.swap(to_flush_);
-        // Nothing is added to it meanwhile; forget() empties places.
-        for (Subscriber* const& subscriber : flushing_) {
-            if (subscriber == nullptr) continue;
-            subscriber->to_flush_ = false;
-            subscriber->flush();
-        }
-        flushing_.clear();
-    }
-    arena_.rewind();
-    gathered_ = 0;
-}
-
-void Hub::forget(Subscriber& subscriber) {
-    if (!subscriber.to_flush_) return;
-    subscriber.to_flush_ = false;
-    for (Members* const members : {&to_flush_, &flushing_}) {
-        std::ranges::replace(*members, &subscriber, static_cast<Subscriber*>(nullptr));
-    }
 }
 
 }  // namespace jac::cloud

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -24,8 +25,13 @@ namespace jac::cloud {
 // are compressed for those who can read that. One thread's own.
 class Hub {
   public:
-    Hub(unsigned shard, Directory& directory, std::size_t deflate_min_bytes = 1024)
-        : shard_(shard), directory_(directory), deflate_min_bytes_(deflate_min_bytes) {}
+    // `piece`: how many subscribers flush_some() goes to.
+    Hub(unsigned shard, Directory& directory, std::size_t deflate_min_bytes = 1024,
+        std::size_t piece = 64)
+        : shard_(shard),
+          directory_(directory),
+          deflate_min_bytes_(deflate_min_bytes),
+          piece_(piece) {}
     Hub(const Hub&) = delete;
     Hub& operator=(const Hub&) = delete;
 
@@ -59,7 +65,12 @@ class Hub {
     // Has its flush() called at the end of the turn.
     void flush_later(Subscriber& subscriber);
 
-    // The end of a turn: flushes those who were sent to. They may join, leave and send meanwhile.
+    // The end of a turn: flushes a piece of those who were sent to by themselves, and one of a
+    // channel's members, so that a large fan-out keeps nobody else waiting. They may join, leave
+    // and send meanwhile. True once nobody is left; else it is to be called again after the next
+    // turn.
+    bool flush_some();
+    // Flushes all of them.
     void flush();
 
     // An object that goes while it waits for its flush.
@@ -71,28 +82,39 @@ class Hub {
         return by_number_.empty() && clients_.empty() && users_.empty() && channels_.empty() &&
                tokens_.empty();
     }
-    // Bytes written since the last flush. Past gather_limit it is time for one: outboxes are not to
-    // fill up with what their sockets would take.
+    // Bytes written since everybody was flushed, and whether it is time for that again: outboxes
+    // are not to fill up with what their sockets would take.
     std::size_t gathered() const noexcept { return gathered_; }
-    static constexpr std::size_t gather_limit = std::size_t{128} << 10;
+    bool has_gathered_enough() const noexcept {
+        return gathered_ >= std::min(gather_limit, least_outbox_ / 2);
+    }
 
   private:
+    static constexpr std::size_t gather_limit = std::size_t{128} << 10;
+
     using Members = std::vector<Subscriber*>;
 
     class Frames;
 
-    // Frames for the members of one channel that lie one behind the other: its members are walked
-    // through once for all of them, at the end of the turn or before anything else concerns them.
+    // Frames for the members of one channel that lie one behind the other. The members are gone
+    // round in pieces, each sent at once all that it has not had: what is published before a
+    // member's turn comes leaves with the rest.
     struct Run {
         const Members* members = nullptr;  // null: there is none
         Slice frames;
+        std::uint64_t number = 0;  // what a member has had is of the run it names
+        std::size_t next = 0;      // the member whose turn it is
+        std::size_t complete = 0;  // how many in a row, before that one, have had all of it
     };
 
     std::size_t publish_frames(const Targets& targets, Frames frames);
     std::size_t put_off(const std::string& channel, Frames& frames);
     bool awaits_run(const Subscriber& subscriber) const noexcept;
+    std::size_t take_rest(Subscriber& subscriber) noexcept;
+    void enqueue_rest(Subscriber& subscriber);
     void enqueue_run();
     void send_run();
+    void flush_queued();
     std::optional<Slice> append_deflated(Opcode opcode, std::string_view payload, int window);
     void enqueue(Subscriber& subscriber, const Slice& slice);
     void push(Subscriber& subscriber, const Slice& slice);
@@ -104,17 +126,21 @@ class Hub {
     unsigned shard_;
     Directory& directory_;
     const std::size_t deflate_min_bytes_;
+    const std::size_t piece_;
     Deflater deflater_;
     Arena arena_;
+    Arena run_arena_;  // a run's own, so that what others are sent in between does not divide it
     std::unordered_map<std::uint64_t, Subscriber*> by_number_;
     std::unordered_map<std::string_view, Subscriber*> clients_;  // views into the subscribers
     std::unordered_map<NodeId, Members, NodeIdHash> users_;
     TokenIndex tokens_;
     std::unordered_map<std::string, Members, StringHash, std::equal_to<>> channels_;
     Run run_;
+    std::uint64_t last_run_ = 0;
     std::size_t least_outbox_ = std::numeric_limits<std::size_t>::max();  // of those who joined
     Members to_flush_;
     Members flushing_;
+    std::size_t flushed_ = 0;  // of flushing_, those before it are done with
     std::size_t gathered_ = 0;
     HubCounters counters_;
 };

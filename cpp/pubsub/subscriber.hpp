@@ -62,6 +62,8 @@ class Subscriber {
     Outbox outbox_;
     std::size_t user_position_ = 0;     // in the hub's list of that user's sessions
     std::size_t channel_position_ = 0;  // in the hub's list of that channel's sessions
+    std::uint64_t run_ = 0;             // the last run of its channel that it has had some of
+    std::size_t run_bytes_ = 0;         // and how much of it
     std::uint32_t generation_ = 1;
     std::shared_ptr<std::atomic<std::uint32_t>> shared_generation_;
     std::uint8_t deflate_window_;

@@ -40,8 +40,17 @@ Shard::~Shard() {
 }
 
 void Shard::run() {
-    // What all who are ready publish leaves together, and so does what a mailbox holds.
-    while (io_.run_one() != 0) hub_.flush();
+    // What all who are ready publish leaves together, and so does what a mailbox holds. Between the
+    // pieces of a large fan-out others have their turns.
+    constexpr int most_handlers = 16;
+    while (!io_.stopped()) {
+        if (hub_.flush_some()) {
+            io_.run_one();
+        } else {
+            for (int i = 0; i < most_handlers && io_.poll_one() != 0; ++i) {
+            }
+        }
+    }
     mailbox_->close();
     websockets_.clear();
     // What the closed sockets were waiting for is told them, so that nobody is left.
@@ -58,7 +67,7 @@ void Shard::serve_ready() {
     while (auto* const watched = poller_.next()) {
         watched->on_ready();
         flush_if_gathered();
-        if (++served % 16 == 0 && std::chrono::steady_clock::now() - started > longest_turn) break;
+        if (++served % 4 == 0 && std::chrono::steady_clock::now() - started > longest_turn) break;
     }
 }
 
@@ -68,7 +77,7 @@ void Shard::receive(const Delivery& delivery) {
 }
 
 void Shard::flush_if_gathered() {
-    if (hub_.gathered() >= Hub::gather_limit) hub_.flush();
+    if (hub_.has_gathered_enough()) hub_.flush();
 }
 
 void Shard::start_websocket(Stream stream, Upgrade upgrade) {

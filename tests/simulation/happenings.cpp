@@ -51,7 +51,7 @@ void World::join() {
     }
     members_.push_back(std::move(member));
     members_.back()->session->open("");
-    shard.hub.flush();
+    end_turn(shard);
 }
 
 void World::leave() {
@@ -123,7 +123,7 @@ void World::say(Member& member, Event event) {
 
 void World::send_bytes(Member& member, std::string bytes) {
     member.session->receive(bytes);
-    shards_[member.shard]->hub.flush();
+    end_turn(*shards_[member.shard]);
     for (auto& token : std::exchange(member.session->tokens, {})) {
         member.asked.push_back({std::move(token), revocations_});
     }

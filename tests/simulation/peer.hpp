@@ -31,6 +31,13 @@ class SimulatedSession final : public TestedSession {
         write();
     }
 
+    std::size_t write_now(std::string_view bytes) override {
+        if (ended() || wire.size() >= wire_room) return 0;
+        const auto taken = bytes.substr(0, wire_room - wire.size());
+        wire += taken;
+        return taken.size();
+    }
+
     void write() {
         std::array<std::string_view, 8> views;
         while (wire.size() < wire_room && outbox().front(views) != 0) {

@@ -20,7 +20,7 @@ Config world_config() {
 }  // namespace
 
 World::Shard::Shard(unsigned index, World& world)
-    : hub(index, world.broker_.directory()),
+    : hub(index, world.broker_.directory(), 1024, 1 + world.pick(8)),
       context(session_context(world.config_, world.limits_, world.broker_, hub, port,
                               {{"w", false}}, index)) {
     world.broker_.attach(port);
@@ -130,7 +130,16 @@ void World::run_shard(Shard& shard) {
         shard.port->letters.pop_front();
         take(shard, std::move(letter));
     }
-    shard.hub.flush();
+    end_turn(shard);
+}
+
+// Those that a piece leaves over wait while other things happen.
+void World::end_turn(Shard& shard) {
+    if (shard.hub.has_gathered_enough() || chance(2)) {
+        shard.hub.flush();
+    } else {
+        shard.hub.flush_some();
+    }
 }
 
 void World::take(Shard& shard, Port::Letter letter) {

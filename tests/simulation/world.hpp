@@ -91,6 +91,7 @@ class World {
     void misbehave();
     void pass_time();
     void run_shard(Shard& shard);
+    void end_turn(Shard& shard);
     void read_wires();
     void finish();
 
