@@ -38,17 +38,24 @@ void Hub::send_run() {
     if (run_.members == nullptr) return;
     const auto& members = *run_.members;
     const auto& [block, offset, size] = run_.frames;
-    for (std::size_t i = 0; i < piece_ && run_.complete < members.size(); ++i) {
-        if (run_.next >= members.size()) run_.next = 0;
-        Subscriber& member = *members[run_.next++];
-        ++run_.complete;
+    const char* const bytes = run_.frames.view().data();
+    const auto turns = std::min(piece_, members.size() - run_.complete);
+    run_.complete += turns;
+    auto next = run_.next;
+    for (std::size_t i = 0; i < turns; ++i) {
+        if (next >= members.size()) next = 0;
+        Subscriber& member = *members[next++];
+        if (member.to_flush_ || member.overflowed_ || !member.outbox_.empty()) {
+            enqueue_rest(member);
+            continue;
+        }
         auto had = take_rest(member);
         if (had == size) continue;
-        const bool waits = member.to_flush_ || member.overflowed_ || !member.outbox_.empty();
-        if (!waits) had += member.write_now(run_.frames.view().substr(had));
+        had += member.write_now({bytes + had, size - had});
         if (had < size) push(member, {block, offset + had, size - had});
     }
-    if (run_.complete >= members.size()) run_ = {};
+    run_.next = next;
+    if (run_.complete == members.size()) run_ = {};
 }
 
 // In the order in which they were first sent to, and together with what they have not had of a run.
