@@ -5,7 +5,11 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <functional>
+#include <set>
+#include <string>
 #include <thread>
 
 #include "base/error.hpp"
@@ -360,6 +364,18 @@ TEST_F(ServerTest, AnswersThatComeAfterItsEndFindNobody) {
     server_->stop(0s);
     EXPECT_FALSE(job.request().origin.send(std::make_shared<const Message>("{}")));
     job.finish({"[]"});
+}
+
+TEST_F(ServerTest, NamesItsThreadsForWhoLooksAtTheProcess) {
+    start();
+    std::multiset<std::string> names;
+    for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+        std::string name;
+        std::getline(std::ifstream(task.path() / "comm"), name);
+        names.insert(name);
+    }
+    EXPECT_EQ(names.count("jac-io-0"), 1U);
+    EXPECT_EQ(names.count("jac-io-1"), 1U);
 }
 
 TEST_F(ServerTest, SaysWhichAddressIsTaken) {
