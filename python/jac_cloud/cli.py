@@ -1,6 +1,7 @@
 """`jac serve`: the settings as flags."""
 
 # mypy: disable-error-code="import-not-found"
+import gc
 import inspect
 import sys
 from pathlib import Path
@@ -17,8 +18,12 @@ _UNSET = "\0"
 
 def register() -> None:
     """Adds `serve` to the commands of `jac`. To be called while `jac` collects its commands."""
+    flags = []
     # The settings take a quarter of a second to import, which no other command is to pay for.
-    flags = _flags() if COMMAND in sys.argv[1:2] else []
+    if COMMAND in sys.argv[1:2]:
+        # What is imported stays: to look for garbage in it again and again is a tenth of a start.
+        gc.disable()
+        flags = _flags()
     if flags and Path(sys.argv[0]).name == "jac":
         _refuse_unknown(sys.argv[2:], flags)
     # It is shown as it stands.
@@ -55,6 +60,9 @@ def serve_command(file: str, show_config: bool = False, **flags: Any) -> int:
     from jac_cloud.settings import Settings
     from jac_cloud.settings_table import table
 
+    # From here on the app allocates. No collection looks at what came before it.
+    gc.freeze()
+    gc.enable()
     given = {name: flags.get(name) for name in Settings.model_fields}
     # Both unset: a flag with a value, and one without.
     chosen = {name: value for name, value in given.items() if value not in (None, _UNSET)}

@@ -35,7 +35,7 @@ def make_tokens(folder: Path, settings: Settings, users: Users) -> Tokens:
         secret,
         settings.token_timeout,
         previous=previous_secret(
-            users.database.engine,
+            users.database,
             secret,
             previous.get_secret_value().encode() if previous else None,
             settings.token_timeout,

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from jac_cloud.errors import ConfigError
 from jac_cloud.migrations import NewerVersion, bring_forward
-from jac_cloud.patience import Patience
+from jac_cloud.patience import DatabaseSilent, Patience
 
 TIMEOUT_SECONDS = 5.0
 
@@ -63,8 +63,8 @@ def open_database(url: str, timeout: float = TIMEOUT_SECONDS) -> Engine:
     """Connects to the database at the SQLAlchemy URL and brings its tables to this version.
 
     The engine is safe to use from any thread; the caller disposes of it. `timeout` is in seconds,
-    for a connection and for locks of SQLite. ConfigError when the URL is not one, its driver is not
-    installed, or the database is not to be reached or of a newer version.
+    for a connection, an answer, and for locks of SQLite. ConfigError when the URL is not one, its
+    driver is not installed, or the database is not to be reached, silent or of a newer version.
     """
     try:
         # Parameters stay out of errors, and so out of the log: hashes are among them. A connection
@@ -74,16 +74,29 @@ def open_database(url: str, timeout: float = TIMEOUT_SECONDS) -> Engine:
         # The URL may hold a password, so it is not repeated.
         raise ConfigError(f"database_url: {type(error).__name__}: not a usable URL") from None
     _limit_waiting(engine, timeout)
+    with ExitStack() as undo:
+        undo.callback(engine.dispose)
+        with answering_at_start(timeout):
+            bring_forward(engine, timeout)
+        undo.pop_all()
+    return engine
+
+
+@contextmanager
+def answering_at_start(timeout: float) -> Iterator[None]:
+    """Makes a ConfigError, of one line, of whatever a database does that is of no use."""
     try:
-        bring_forward(engine)
+        yield
+    except DatabaseSilent:
+        waited = f"{timeout:g} seconds"
+        raise ConfigError(
+            f"users_timeout: the users' database did not answer in {waited}"
+        ) from None
     except DBAPIError as error:
-        engine.dispose()
         problem = " ".join(str(error.orig).split())
         raise ConfigError(f"database_url: the users cannot be reached: {problem}") from None
     except NewerVersion:
-        engine.dispose()
         raise ConfigError("database_url: the users are of a newer version than this") from None
-    return engine
 
 
 def _limit_waiting(engine: Engine, seconds: float) -> None:

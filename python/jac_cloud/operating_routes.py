@@ -2,13 +2,16 @@
 
 import hmac
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request, Response
 
-from jac_cloud.metrics import Metrics
 from jac_cloud.readiness import Readiness
 from jac_cloud.refusals import Refusal, unauthenticated
 from jac_cloud.settings import Settings
+
+if TYPE_CHECKING:
+    from jac_cloud.metrics import Metrics
 
 METRICS = "/metrics"
 READY = "/readyz"
@@ -17,8 +20,10 @@ READY = "/readyz"
 _OF_PROXIES = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 
 
-def operating_routes(settings: Settings, metrics: Metrics, readiness: Readiness) -> APIRouter:
-    """The routes; `/metrics` is there only where the setting opens it."""
+def operating_routes(
+    settings: Settings, metrics: "Metrics | None", readiness: Readiness
+) -> APIRouter:
+    """The routes; `/metrics` is there only where there are metrics to read."""
     router = APIRouter(include_in_schema=False)
 
     @router.api_route(READY, methods=["GET", "HEAD"])
@@ -27,7 +32,7 @@ def operating_routes(settings: Settings, metrics: Metrics, readiness: Readiness)
             raise Refusal(503, "unavailable", f"Not to be reached: {failing}", {"Retry-After": "1"})
         return {"status": "ready"}
 
-    if settings.metrics != "off":
+    if metrics is not None:
 
         @router.get(METRICS)
         async def read(request: Request) -> Response:

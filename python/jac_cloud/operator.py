@@ -15,6 +15,7 @@ from jac_cloud.data_folder import data_folder, open_users
 from jac_cloud.emails import normalized_email
 from jac_cloud.errors import CloudError
 from jac_cloud.passwords import PASSWORD_BYTES_MAX, checked_password
+from jac_cloud.patience import DatabaseSilent
 from jac_cloud.runtime import Interpreter
 from jac_cloud.setting_sources import folder_of, load
 from jac_cloud.user_rows import State, User
@@ -63,7 +64,7 @@ class Operator:
                 _print_users(self._users.all(), as_json)
             elif user := actions[action](email):
                 _print_user(user, as_json)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, DatabaseSilent) as error:
             raise OperatorError(f"the users cannot be reached: {type(error).__name__}") from None
 
     def _open(self, *, make: bool) -> None:

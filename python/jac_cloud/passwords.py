@@ -1,9 +1,11 @@
 """Passwords: hashed by argon2id, and compared in the same time whether there is a user or not."""
 
 import secrets
+from base64 import b64encode
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.low_level import ARGON2_VERSION
 
 from jac_cloud.errors import CloudError
 
@@ -37,7 +39,7 @@ class Passwords:
     """
 
     def __init__(self) -> None:
-        self._nobodys = self.hash(secrets.token_hex(16))
+        self._nobodys = _hash_of_nothing()
 
     def hash(self, password: str) -> str:
         """The hash to store, with its salt and parameters."""
@@ -53,3 +55,15 @@ class Passwords:
         except (VerificationError, InvalidHashError):
             return False
         return stored is not None
+
+
+def _hash_of_nothing() -> str:
+    """A hash that no password leads to. It takes as long to compare with as any other, but was not
+    computed: a start does not wait for it.
+    """
+    costs = f"m={_HASHER.memory_cost},t={_HASHER.time_cost},p={_HASHER.parallelism}"
+    salt, digest = (
+        b64encode(secrets.token_bytes(size)).decode().rstrip("=")
+        for size in (_HASHER.salt_len, _HASHER.hash_len)
+    )
+    return f"$argon2{_HASHER.type.name.lower()}$v={ARGON2_VERSION}${costs}${salt}${digest}"

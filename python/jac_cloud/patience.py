@@ -29,6 +29,23 @@ class DatabaseSilent(Exception):
 UNREACHABLE = (OperationalError, InterfaceError, TimeoutError, DatabaseSilent)
 
 
+@contextmanager
+def within(seconds: float, clock: Callable[[], float] = time.monotonic) -> Iterator[None]:
+    """A piece of work that the database has to be done with in `seconds`. DatabaseSilent when it
+    was not, else whatever the work raises.
+    """
+    deadline = clock() + seconds
+    token = DEADLINE.set(deadline)
+    try:
+        yield
+    except UNREACHABLE as error:
+        if clock() < deadline:
+            raise
+        raise DatabaseSilent from error
+    finally:
+        DEADLINE.reset(token)
+
+
 class Patience:
     """Lets nobody wait longer than `seconds` for the database, and not everybody one by one.
 
@@ -48,22 +65,16 @@ class Patience:
 
     @contextmanager
     def asking(self) -> Iterator[None]:
-        """A piece of work that the database has to be done with by `DEADLINE`. DatabaseSilent when
-        it was not, or is not even asked; else whatever the work raises.
-        """
+        """As `within` its seconds; DatabaseSilent also where the database is not even asked."""
         self._enter()
-        deadline = self._clock() + self._seconds
-        token = DEADLINE.set(deadline)
         answered = True
         try:
-            yield
-        except UNREACHABLE as error:
-            if self._clock() < deadline:
-                raise
+            with within(self._seconds, self._clock):
+                yield
+        except DatabaseSilent:
             answered = False
-            raise DatabaseSilent from error
+            raise
         finally:
-            DEADLINE.reset(token)
             self._leave(answered)
 
     def _enter(self) -> None:

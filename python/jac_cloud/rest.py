@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -16,7 +17,6 @@ from jac_cloud.auth import Tokens
 from jac_cloud.documents import document_routes
 from jac_cloud.identity import Identities
 from jac_cloud.meters import RequestMeters
-from jac_cloud.metrics import Metrics
 from jac_cloud.openapi import install_openapi
 from jac_cloud.operating_routes import operating_routes
 from jac_cloud.overdue import Overdue
@@ -33,6 +33,9 @@ from jac_cloud.walker_routes import walker_routes
 from jac_cloud.walker_slots import Reached
 from jac_cloud.walker_spec import WalkerSpec
 
+if TYPE_CHECKING:
+    from jac_cloud.metrics import Metrics
+
 
 @dataclass(frozen=True)
 class Pools:
@@ -48,7 +51,7 @@ class Operating:
     """What tells of the server itself."""
 
     requests: RequestMeters
-    metrics: Metrics
+    metrics: "Metrics | None"
     readiness: Readiness
     limit_reached: Reached
 

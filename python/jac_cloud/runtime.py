@@ -10,6 +10,7 @@ import contextvars
 import logging
 import random
 import secrets
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +29,14 @@ from jac_cloud.attempt import Attempt, Caller, Inputs, WhileServing
 from jac_cloud.commit import WriteConflict
 from jac_cloud.deadline import Deadline
 from jac_cloud.discovery import load_and_discover
-from jac_cloud.errors import Conflict, InvalidInput, WalkerError, WalkerFailed, WalkerTimeout
+from jac_cloud.errors import (
+    ConfigError,
+    Conflict,
+    InvalidInput,
+    WalkerError,
+    WalkerFailed,
+    WalkerTimeout,
+)
 from jac_cloud.graph_removal import remove_root
 from jac_cloud.loading import importable, load_module
 from jac_cloud.memory import UnitMemory
@@ -62,7 +70,8 @@ class Interpreter:
 
     `data_dir` holds the graph (made if it is not there). `report_format` is "jac" or "cloud".
     `max_attempts` bounds how often one call is run because of conflicts (1 or more). `synchronous`
-    says what a commit survives, as SQLite has it. One serves at a time in a process.
+    says what a commit survives, as SQLite has it. One serves at a time in a process. ConfigError
+    when the graph cannot be used, because another process keeps it locked for example.
     """
 
     PUBLIC_ROOT = PUBLIC_ROOT.hex
@@ -85,10 +94,15 @@ class Interpreter:
         self._debug = debug
         self._slots = slots or WalkerSlots(0, lambda *_: None)
         self._closing = contextlib.ExitStack()
-        self._store = GraphStore(data_dir / "graph.db", synchronous)
-        self._closing.callback(self._store.close)
-        for root in (SYSTEM_ROOT, PUBLIC_ROOT):
-            self._ensure_root(root)
+        path = data_dir / "graph.db"
+        try:
+            self._store = GraphStore(path, synchronous)
+            self._closing.callback(self._store.close)
+            for root in (SYSTEM_ROOT, PUBLIC_ROOT):
+                self._ensure_root(root)
+        except sqlite3.Error as error:
+            self._closing.close()
+            raise ConfigError(f"data_dir: {path}: {error}") from None
         older_syntax.install()
         self._closing.enter_context(enforced())
         self._closing.enter_context(shortcuts.taken())

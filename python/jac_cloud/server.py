@@ -18,12 +18,12 @@ from jac_cloud._native import Server as NativeServer
 from jac_cloud._native import refuse_in_forked_child, set_max_notification_bytes
 from jac_cloud.asgi import AsgiBridge
 from jac_cloud.data_folder import data_folder, make_tokens, open_users
+from jac_cloud.database import answering_at_start
 from jac_cloud.dispatcher import Dispatcher
 from jac_cloud.errors import CloudError
 from jac_cloud.identity import Identities
 from jac_cloud.logs import NativeLogs
 from jac_cloud.meters import RequestMeters
-from jac_cloud.metrics import Metrics
 from jac_cloud.overdue import Overdue
 from jac_cloud.policy import policy_walker
 from jac_cloud.readiness import Readiness
@@ -185,8 +185,9 @@ class _Parts:
         policy = policy_walker(loaded, settings.client_events_policy)
         self.users = open_users(data_dir, settings)
         undo.callback(self.users.close)
-        deletion.end_deletions(self.users, self.interpreter)
-        tokens = make_tokens(data_dir, settings, self.users)
+        with answering_at_start(settings.users_timeout):
+            deletion.end_deletions(self.users, self.interpreter)
+            tokens = make_tokens(data_dir, settings, self.users)
         identities = Identities(tokens, self.users)
 
         set_max_notification_bytes(settings.max_notification_bytes)
@@ -240,12 +241,13 @@ class _Parts:
             self.pools,
             self.overdue,
             app_info.read(app),
-            self._operating(),
+            self._operating(settings),
             static if settings.static and static.is_dir() else None,
         )
         self.bridge = AsgiBridge(self.native, application, root_path=settings.root_path)
         self.logs.start()
-        self.revoker.start()
+        with answering_at_start(settings.users_timeout):
+            self.revoker.start()
         undo.callback(lambda: self.revoker.stop(_JOIN_SECONDS))
         self.checker.start()
         self.dispatcher.start()
@@ -256,7 +258,7 @@ class _Parts:
         self.bridge.start()
         undo.callback(lambda: self.bridge.stop(self._deadline))
 
-    def _operating(self) -> Operating:
+    def _operating(self, settings: Settings) -> Operating:
         requests = RequestMeters()
         queues = {
             "rest_walkers": lambda: self.pools.walkers.waiting,
@@ -264,9 +266,16 @@ class _Parts:
             "users": lambda: self.pools.users.waiting,
         }
         self.readiness = Readiness({"graph": self.interpreter.check, "users": self.users.check})
+        metrics = None
+        if settings.metrics != "off":
+            # Brings a library with it.
+            from jac_cloud.metrics import Metrics
+
+            walkers = self.interpreter.meters
+            metrics = Metrics(self.native, walkers, self.overdue, requests, queues)
         return Operating(
             requests,
-            Metrics(self.native, self.interpreter.meters, self.overdue, requests, queues),
+            metrics,
             self.readiness,
             _weak(self._limit_reached),
         )

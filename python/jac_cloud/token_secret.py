@@ -6,10 +6,11 @@ import secrets
 import time
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Engine, delete, insert, select
+from sqlalchemy import ColumnElement, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from jac_cloud.auth import PreviousSecret
+from jac_cloud.database import Database
 from jac_cloud.errors import ConfigError
 from jac_cloud.setting_checks import SECRET_BYTES_MIN, is_weak
 from jac_cloud.tables import RetiredSecretRow
@@ -66,7 +67,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def previous_secret(
-    engine: Engine, secret: bytes, previous: bytes | None, lifetime: int
+    database: Database, secret: bytes, previous: bytes | None, lifetime: int
 ) -> PreviousSecret | None:
     """What is to be known of the secret before `secret`, if there is one.
 
@@ -74,21 +75,34 @@ def previous_secret(
     token that it has signed has expired. All servers of the database agree on the moment, and a
     restart does not put it off, so that who has got hold of it can use it no longer than that.
     """
-    with engine.begin() as connection:
-        # Two that are taken in turns: the present one may have been retired before.
-        connection.execute(delete(RetiredSecretRow).where(_is(secret)))
+    # Asked first: where there is nothing to write, nobody's lock is waited for.
+    if _retired_at(database, secret) is not None:
+        with database.transaction() as session:
+            # Two that are taken in turns: the present one may have been retired before.
+            session.execute(delete(RetiredSecretRow).where(_is(secret)))
     if previous is None:
         return None
-    try:
-        with engine.begin() as connection:
-            values = {"fingerprint": _fingerprint(previous), "retired_at": int(time.time())}
-            connection.execute(insert(RetiredSecretRow).values(values))
-    except IntegrityError:
-        pass  # Known already, or another server has just been first.
-    with engine.connect() as connection:
-        found = connection.execute(select(RetiredSecretRow.retired_at).where(_is(previous)))
-        retired_at = found.scalar_one()
+    retired_at = _retired_at(database, previous)
+    if retired_at is None:
+        retired_at = _retire(database, previous)
     return PreviousSecret(previous, retired_at + lifetime)
+
+
+def _retired_at(database: Database, secret: bytes) -> int | None:
+    with database.connection() as connection:
+        return connection.scalar(select(RetiredSecretRow.retired_at).where(_is(secret)))
+
+
+def _retire(database: Database, secret: bytes) -> int:
+    now = int(time.time())
+    try:
+        with database.transaction() as session:
+            values = {"fingerprint": _fingerprint(secret), "retired_at": now}
+            session.execute(insert(RetiredSecretRow).values(values))
+    except IntegrityError:
+        # Another server has just been first.
+        return _retired_at(database, secret) or now
+    return now
 
 
 def _is(secret: bytes) -> ColumnElement[bool]:

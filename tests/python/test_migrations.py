@@ -5,12 +5,13 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy import Engine, MetaData, create_engine, inspect, text
 
 import jac_cloud.migrations
 from jac_cloud.database import open_database
@@ -99,19 +100,61 @@ def test_the_version_that_is_looked_for_is_the_newest_of_the_migrations() -> Non
     assert ScriptDirectory(folder).get_current_head() == NEWEST
 
 
-def test_a_start_without_a_migration_goes_without_their_library(tmp_path: Path) -> None:
+def tables(url: str) -> dict[str, Any]:
+    """All that the database says of them."""
+    engine = create_engine(url)
+    found = inspect(engine)
+    said: dict[str, Any] = {
+        name: {
+            "columns": [
+                column | {"type": str(column["type"])} for column in found.get_columns(name)
+            ],
+            "key": found.get_pk_constraint(name),
+            "unique": sorted(found.get_unique_constraints(name), key=str),
+            "indexes": sorted(found.get_indexes(name), key=str),
+            "references": found.get_foreign_keys(name),
+            "checks": found.get_check_constraints(name),
+        }
+        for name in found.get_table_names()
+    }
+    with engine.connect() as connection:
+        said["version"] = connection.execute(text("SELECT * FROM jac_cloud_version")).all()
+        if engine.dialect.name == "sqlite":
+            # Reflection knows nothing of these.
+            kept = connection.execute(text("SELECT name, sql FROM sqlite_master")).all()
+            said["autoincrement"] = {name for name, sql in kept if "AUTOINCREMENT" in (sql or "")}
+    engine.dispose()
+    return said
+
+
+def test_a_new_database_is_as_all_migrations_would_have_made_it(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = open_database(database_url)
+    at_once = tables(database_url)
+    made = MetaData()
+    made.reflect(engine)
+    made.drop_all(engine)
+    engine.dispose()
+    monkeypatch.setattr(jac_cloud.migrations, "_is_new", lambda _: False)
+    open_database(database_url).dispose()
+    assert tables(database_url) == at_once
+
+
+def test_only_a_start_with_a_migration_waits_for_their_library(tmp_path: Path) -> None:
     program = (
         "import sys; from jac_cloud.database import open_database;"
         "open_database(sys.argv[1]).dispose(); print('alembic' in sys.modules)"
     )
-    url = f"sqlite:///{tmp_path / 'users.sqlite'}"
+    old = f"sqlite:///{tmp_path / 'old.sqlite'}"
+    make_old_database(old)
     starts = [
         subprocess.run(
             [sys.executable, "-c", program, url], capture_output=True, text=True, check=True
         ).stdout.strip()
-        for _ in range(2)
+        for url in (f"sqlite:///{tmp_path / 'new.sqlite'}", old, old)
     ]
-    assert starts == ["True", "False"]
+    assert starts == ["False", "True", "False"]
 
 
 def test_starting_again_changes_nothing(database_url: str) -> None:
@@ -122,8 +165,10 @@ def test_starting_again_changes_nothing(database_url: str) -> None:
         users.close()
 
 
-def test_servers_that_start_at_once_agree(database_url: str) -> None:
-    make_old_database(database_url)
+@pytest.mark.parametrize("is_old", [True, False])
+def test_servers_that_start_at_once_agree(database_url: str, is_old: bool) -> None:
+    if is_old:
+        make_old_database(database_url)
     program = (
         "import sys; from jac_cloud.database import open_database;"
         "sys.stdin.read(1); open_database(sys.argv[1]).dispose()"

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 
-from jac_cloud.database import open_database
+from jac_cloud.database import Database
 from jac_cloud.errors import ConfigError
 from jac_cloud.token_secret import kept_secret, previous_secret
 
@@ -18,14 +18,14 @@ HOUR = 3600
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Engine]:
-    engine = open_database(database_url)
-    yield engine
-    engine.dispose()
+def database(database_url: str) -> Iterator[Database]:
+    opened = Database(database_url)
+    yield opened
+    opened.close()
 
 
-def set_back(database: Engine, seconds: int) -> None:
-    with database.begin() as connection:
+def set_back(database: Database, seconds: int) -> None:
+    with database.engine.begin() as connection:
         connection.execute(text(f"UPDATE retired_secrets SET retired_at = retired_at - {seconds}"))
 
 
@@ -68,12 +68,12 @@ def test_a_weak_secret_in_the_file_is_refused(tmp_path: Path, content: bytes) ->
     assert path.read_bytes() == content
 
 
-def test_without_a_former_secret_there_is_none(database: Engine) -> None:
+def test_without_a_former_secret_there_is_none(database: Database) -> None:
     assert previous_secret(database, PRESENT, None, HOUR) is None
 
 
 def test_a_former_secret_counts_from_the_first_start_with_it_however_often_one_starts(
-    database: Engine,
+    database: Database,
 ) -> None:
     first = previous_secret(database, PRESENT, FORMER, HOUR)
     assert first is not None
@@ -84,7 +84,7 @@ def test_a_former_secret_counts_from_the_first_start_with_it_however_often_one_s
     assert second.until == first.until - 600
 
 
-def test_servers_that_start_at_once_agree_until_when_it_counts(database: Engine) -> None:
+def test_servers_that_start_at_once_agree_until_when_it_counts(database: Database) -> None:
     barrier = threading.Barrier(8)
 
     def start(_: int) -> float:
@@ -97,7 +97,7 @@ def test_servers_that_start_at_once_agree_until_when_it_counts(database: Engine)
         assert len({*pool.map(start, range(8))}) == 1
 
 
-def test_a_secret_that_is_used_again_is_retired_anew(database: Engine) -> None:
+def test_a_secret_that_is_used_again_is_retired_anew(database: Database) -> None:
     first = previous_secret(database, PRESENT, FORMER, HOUR)
     set_back(database, 600)
     previous_secret(database, FORMER, None, HOUR)
@@ -107,9 +107,9 @@ def test_a_secret_that_is_used_again_is_retired_anew(database: Engine) -> None:
     assert again.until >= first.until
 
 
-def test_the_database_does_not_hold_the_secret(database: Engine) -> None:
+def test_the_database_does_not_hold_the_secret(database: Database) -> None:
     previous_secret(database, PRESENT, FORMER, HOUR)
-    with database.connect() as connection:
+    with database.connection() as connection:
         kept = connection.execute(text("SELECT fingerprint FROM retired_secrets")).scalar_one()
     assert FORMER.decode() not in kept
     assert len(bytes.fromhex(kept)) == 32

@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
+from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -132,7 +134,13 @@ def test_an_unknown_user_costs_a_hash_too(monkeypatch: pytest.MonkeyPatch, users
 
 def test_the_hash_for_nobody_has_the_parameters_of_every_other() -> None:
     passwords = Passwords()
-    assert passwords._nobodys.rsplit("$", 2)[0] == passwords.hash(PASSWORD).rsplit("$", 2)[0]
+    hashed = passwords.hash(PASSWORD)
+    assert passwords._nobodys.rsplit("$", 2)[0] == hashed.rsplit("$", 2)[0]
+    assert [*map(len, passwords._nobodys.split("$"))] == [*map(len, hashed.split("$"))]
+    # Compared to its end, and not put aside as one that cannot be read.
+    with pytest.raises(VerifyMismatchError):
+        PasswordHasher().verify(passwords._nobodys, PASSWORD)
+    assert Passwords()._nobodys != passwords._nobodys
 
 
 def test_a_damaged_hash_matches_nothing() -> None:
