@@ -39,16 +39,15 @@ Shard::~Shard() {
     mailbox_->close();
 }
 
+// What all who are ready publish leaves together, and so does what a mailbox holds. Where that
+// takes more than a piece, what comes and what goes take turns of about the same length.
 void Shard::run() {
-    // What all who are ready publish leaves together, and so does what a mailbox holds. Between the
-    // pieces of a large fan-out others have their turns.
-    constexpr int most_handlers = 16;
     while (!io_.stopped()) {
-        if (hub_.flush_some()) {
-            io_.run_one();
+        unsent_ = !hub_.flush_some();
+        if (unsent_) {
+            serve_others();
         } else {
-            for (int i = 0; i < most_handlers && io_.poll_one() != 0; ++i) {
-            }
+            io_.run_one();
         }
     }
     mailbox_->close();
@@ -58,16 +57,23 @@ void Shard::run() {
     io_.poll();
 }
 
+// Between two pieces: whatever can be done without waiting.
+void Shard::serve_others() {
+    const auto started = std::chrono::steady_clock::now();
+    while (io_.poll_one() != 0 && std::chrono::steady_clock::now() - started < between_pieces) {
+    }
+}
+
 // Within bounds of bytes and time.
 void Shard::serve_ready() {
-    constexpr std::chrono::milliseconds longest_turn{2};
+    const auto longest = unsent_ ? between_pieces : longest_turn;
     const auto started = std::chrono::steady_clock::now();
     poller_.collect();
     int served = 0;
     while (auto* const watched = poller_.next()) {
         watched->on_ready();
         flush_if_gathered();
-        if (++served % 4 == 0 && std::chrono::steady_clock::now() - started > longest_turn) break;
+        if (++served % 4 == 0 && std::chrono::steady_clock::now() - started > longest) break;
     }
 }
 

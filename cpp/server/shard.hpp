@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -110,7 +111,11 @@ class Shard {
     void stop() { io_.stop(); }
 
   private:
+    static constexpr std::chrono::microseconds longest_turn{2000};
+    static constexpr std::chrono::microseconds between_pieces{500};
+
     void receive(const Delivery& delivery);
+    void serve_others();
     void serve_ready();
     void flush_if_gathered();
     void arm_timer();
@@ -130,6 +135,7 @@ class Shard {
     std::array<char, 65536> read_buffer_{};
     std::uint64_t last_number_ = 0;
     std::atomic<std::uint64_t> connection_count_ = 0;
+    bool unsent_ = false;  // a flush has left somebody over
     bool timer_armed_ = false;
     TimePoint expired_at_{};  // when tokens were last looked through
     // Behind the tables: handlers that go with it still find them.
