@@ -15,7 +15,7 @@ from machine import allow_many_files
 from part_clients import clients
 from part_connections import connect, crowd, idle, large
 from part_growth import growth
-from part_neighbours import busy_workers, descriptors, flood, stall
+from part_neighbours import busy_workers, descriptors, flood, large_fanout, stall
 from part_threads import threads
 from part_throughput import echo, fanout, latency, notify, unit, walker
 from results import read
@@ -35,6 +35,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "growth": growth,
     "flood": flood,
     "workers": busy_workers,
+    "large-fanout": large_fanout,
     "crowd": crowd,
     "descriptors": descriptors,
     "clients": clients,

@@ -56,6 +56,7 @@ MEASURES = {
     "threads-rate": Measure("the same at half of the rate of one thread", "us_each", "us", 3),
     "flood": Measure("echo of 64 clients beside a flood", "p99_us", "us"),
     "workers": Measure("ping", "p99_us", "us"),
+    "large-fanout": Measure("echo of 16 clients beside a fan-out to 5,000", "p50_us", "us"),
     "crowd": Measure("echo, 100 clients", "msgs_s", "messages/s"),
     "crowd-p99": Measure("echo, 100 clients, 5,000 a second", "p99_us", "us"),
     "descriptors": Measure("at the limit of open files", "cpu_percent", "% of a core", 1),
@@ -82,6 +83,7 @@ PAIR_ROWS = [
     "threads",
     "flood",
     "workers",
+    "large-fanout",
     "crowd",
     "crowd-p99",
 ]

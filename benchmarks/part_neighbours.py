@@ -73,6 +73,28 @@ def busy_workers(bench: Bench) -> None:
     alternate(bench, "workers", Side("idle", alone), others)
 
 
+def large_fanout(bench: Bench) -> None:
+    """Echoes of 16 clients, while messages to 5,000 others take most of the server's core."""
+    times = f"--dur {bench.seconds(2)} --warm {bench.seconds(0.5)} --settle .1"
+    members = bench.count(5000)
+    with bench.fresh("product") as server:
+        alone = partial(bench.load, server, f"--test echo --n 16 --rate 1000 {times}")
+
+        def beside() -> Result:
+            fanout = f"--test fanout --payload 128 --n {members} --rate {250_000 / members:.0f}"
+            publishing = bench.start(server, f"{fanout} --dur 600 --connect-timeout 120")
+            try:
+                server.wait_for(members)
+                result = alone()
+            finally:
+                publishing.stop()
+            server.settle()
+            return result
+
+        others = [Side("250,000 deliveries a second", beside)] * bench.scale.pairs
+        alternate(bench, "large-fanout", Side("alone", alone), others)
+
+
 def descriptors(bench: Bench) -> None:
     """At the limit of open files accepting pauses, those who are in are served; then it goes on."""
     if bench.turn:  # a state, not a speed
