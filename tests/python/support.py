@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -11,7 +12,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -259,6 +261,16 @@ def bound(command: list[str]) -> list[str]:
     setpriv = shutil.which("setpriv")
     assert setpriv is not None, "setpriv is a part of util-linux, which every Linux has"
     return [setpriv, "--pdeathsig", "KILL", "--", *command]
+
+
+@contextmanager
+def descriptors_for(sockets: int) -> Iterator[None]:
+    """As many as this process needs inside of the block, and as servers inherit that it starts."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert before[1] >= sockets, f"this test needs a hard limit of {sockets} open files"
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(before[0], sockets), before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 _PRELOADED = os.environ.get("LD_PRELOAD", "")

@@ -11,7 +11,7 @@ import pytest
 from conftest import Serve
 from figures import OPEN, Figures
 from sockets import HANDSHAKE, PING, RawSocket
-from support import ServerProcess, eventually, memory_bound, scaled
+from support import ServerProcess, descriptors_for, eventually, memory_bound, scaled
 
 IDLE, ACTIVE, ROUNDS = 10_000, 100, 20
 KIB = 1 << 10
@@ -20,12 +20,8 @@ KIB = 1 << 10
 @pytest.fixture
 def descriptors() -> Iterator[None]:
     """As many as the sockets of this process need, and as its server inherits."""
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = IDLE + ACTIVE + 1000
-    assert before[1] >= wanted, f"this test needs a hard limit of {wanted} open files"
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(before[0], wanted), before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    with descriptors_for(IDLE + ACTIVE + 1000):
+        yield
 
 
 def connect(port: int) -> socket.socket:
