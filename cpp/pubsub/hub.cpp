@@ -137,7 +137,7 @@ class Hub::Frames {
         if (!plain_) {
             plain_ = message_ != nullptr ? arena.append(*message_)
                                          : arena.append_frame(opcode_, payload_);
-            hub_.gathered_ += plain_->size;
+            hub_.gather(plain_->size);
         }
         return *plain_;
     }
@@ -159,7 +159,7 @@ class Hub::Frames {
 std::optional<Slice> Hub::append_deflated(Opcode opcode, std::string_view payload, int window) {
     const auto deflated = deflater_.compress(payload, window);
     if (!deflated) return std::nullopt;
-    gathered_ += deflated->size();
+    gather(deflated->size());
     return arena_.append_frame(opcode, *deflated, Encoding::deflated);
 }
 
@@ -247,7 +247,7 @@ void Hub::send(Subscriber& subscriber, const SharedMessage& message) {
 }
 
 void Hub::send_bytes(Subscriber& subscriber, std::string_view bytes) {
-    gathered_ += bytes.size();
+    gather(bytes.size());
     enqueue(subscriber, arena_.append_bytes(bytes));
 }
 

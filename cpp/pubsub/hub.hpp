@@ -82,8 +82,8 @@ class Hub {
         return by_number_.empty() && clients_.empty() && users_.empty() && channels_.empty() &&
                tokens_.empty();
     }
-    // Bytes written since everybody was flushed, and whether it is time for that again: outboxes
-    // are not to fill up with what their sockets would take.
+    // Bytes written that somebody may not have been flushed of, and whether it is time to flush
+    // everybody: outboxes are not to fill up with what their sockets would take.
     std::size_t gathered() const noexcept { return gathered_; }
     bool has_gathered_enough() const noexcept {
         return gathered_ >= std::min(gather_limit, least_outbox_ / 2);
@@ -116,6 +116,10 @@ class Hub {
     void send_run();
     void flush_queued();
     std::optional<Slice> append_deflated(Opcode opcode, std::string_view payload, int window);
+    void gather(std::size_t bytes) noexcept {
+        gathered_ += bytes;
+        gathered_in_round_ += bytes;
+    }
     void enqueue(Subscriber& subscriber, const Slice& slice);
     void push(Subscriber& subscriber, const Slice& slice);
     void enter_user(Subscriber& subscriber);
@@ -142,6 +146,8 @@ class Hub {
     Members flushing_;
     std::size_t flushed_ = 0;  // of flushing_, those before it are done with
     std::size_t gathered_ = 0;
+    std::size_t gathered_in_round_ = 0;       // since the run's members were last all gone round
+    std::size_t gathered_in_last_round_ = 0;  // what was written before that, all have had
     HubCounters counters_;
 };
 

@@ -1,5 +1,6 @@
 // What a hub sends at the end of a turn: a run to the members of its channel, outboxes to the rest.
 #include <algorithm>
+#include <utility>
 
 #include "pubsub/hub.hpp"
 
@@ -43,7 +44,10 @@ void Hub::send_run() {
     run_.complete += turns;
     auto next = run_.next;
     for (std::size_t i = 0; i < turns; ++i) {
-        if (next >= members.size()) next = 0;
+        if (next >= members.size()) {
+            next = 0;
+            gathered_in_last_round_ = std::exchange(gathered_in_round_, 0);
+        }
         Subscriber& member = *members[next++];
         if (member.to_flush_ || member.overflowed_ || !member.outbox_.empty()) {
             enqueue_rest(member);
@@ -77,12 +81,14 @@ void Hub::flush_queued() {
 
 bool Hub::flush_some() {
     flush_queued();
+    const bool queue_empty = flushed_ == flushing_.size() && to_flush_.empty();
+    // Then nobody is further behind than the members of the run.
+    if (queue_empty) gathered_ = std::min(gathered_, gathered_in_last_round_ + gathered_in_round_);
     send_run();
-    const bool done = run_.members == nullptr && flushed_ == flushing_.size() && to_flush_.empty();
-    if (!done) return false;
+    if (!queue_empty || !to_flush_.empty() || run_.members != nullptr) return false;
     arena_.rewind();
     run_arena_.rewind();
-    gathered_ = 0;
+    gathered_ = gathered_in_round_ = gathered_in_last_round_ = 0;
     return true;
 }
 

@@ -205,6 +205,21 @@ TEST_F(PiecesTest, SendsTheLastFrameOfASessionBehindAllThatItWasToHave) {
     EXPECT_EQ(members_.back()->received, (Texts{"1", "bye"}));
 }
 
+// Who is a round behind is no slow consumer: nobody waits until everybody is flushed.
+TEST_F(PiecesTest, GathersNoMoreThanTwoRoundsOfAChannelThatIsPublishedToWithoutPause) {
+    const std::string text(100, 'x');
+    constexpr std::size_t messages = 3000;
+    std::size_t most = 0;
+    for (std::size_t i = 0; i < messages; ++i) {
+        publish(text);
+        most = std::max(most, hub_.gathered());
+        ASSERT_FALSE(hub_.flush_some());
+    }
+    EXPECT_LE(most, 12 * text.size());
+    hub_.flush();
+    EXPECT_EQ(count_with(Texts(messages, text)), members_.size());
+}
+
 // A queue that never ends would else be served before every channel.
 TEST_F(PiecesTest, GoesOnWithTheChannelHoweverManyAreSentToByThemselves) {
     std::vector<std::unique_ptr<Member>> others;
