@@ -68,6 +68,11 @@ HANDSHAKES = [
     ({"Sec-WebSocket-Extensions": OFFERS}, 101),
     ({"Sec-WebSocket-Extensions": "__proto__, constructor; __proto__"}, 101),
     ({"Sec-WebSocket-Extensions": "permessage-deflate; server_max_window_bits=99"}, 101),
+    ({"Content-Length": "5"}, 400),
+    ({"Content-Length": "0"}, 101),
+    ({"Transfer-Encoding": "chunked"}, 400),
+    ({"Upgrade": "websocket, h2c"}, 101),
+    ({"Upgrade": "h2c"}, 426),
     ({"X-Long": "x" * (16 << 10)}, 431),
     ({f"X-{number}": "x" for number in range(200)}, 431),
 ]
