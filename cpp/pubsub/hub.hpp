@@ -27,7 +27,7 @@ class Hub {
   public:
     // `piece`: how many subscribers flush_some() goes to.
     Hub(unsigned shard, Directory& directory, std::size_t deflate_min_bytes = 1024,
-        std::size_t piece = 64)
+        std::size_t piece = 128)
         : shard_(shard),
           directory_(directory),
           deflate_min_bytes_(deflate_min_bytes),

@@ -59,17 +59,18 @@ class Subscriber {
     std::string client_id_;
     std::string channel_id_;
     Identity identity_;
+    // What a fan-out looks at lies together: of thousands of members, each line is a cache miss.
     Outbox outbox_;
-    std::size_t user_position_ = 0;     // in the hub's list of that user's sessions
-    std::size_t channel_position_ = 0;  // in the hub's list of that channel's sessions
-    std::uint64_t run_ = 0;             // the last run of its channel that it has had some of
-    std::size_t run_bytes_ = 0;         // and how much of it
-    std::uint32_t generation_ = 1;
-    std::shared_ptr<std::atomic<std::uint32_t>> shared_generation_;
     std::uint8_t deflate_window_;
     bool joined_ = false;
     bool to_flush_ = false;
     bool overflowed_ = false;
+    std::uint32_t generation_ = 1;
+    std::uint64_t run_ = 0;             // the last run of its channel that it has had some of
+    std::size_t run_bytes_ = 0;         // and how much of it
+    std::size_t user_position_ = 0;     // in the hub's list of that user's sessions
+    std::size_t channel_position_ = 0;  // in the hub's list of that channel's sessions
+    std::shared_ptr<std::atomic<std::uint32_t>> shared_generation_;
 
   protected:
     bool joined() const noexcept { return joined_; }
