@@ -99,7 +99,9 @@ TEST(HttpRequests, StopsReadingAClientThatPipelinesAndDoesNotRead) {
     std::size_t sent = 0;
     int refused = 0;  // in a row
     EXPECT_TRUE(eventually([&] {
-        const auto count = client.send_some(requests);
+        // On from where the last one was cut: what is left of a bad request is read and dropped.
+        const auto rest = std::string_view(requests).substr(sent % requests.size());
+        const auto count = client.send_some(rest);
         sent += count;
         refused = count == 0 ? refused + 1 : 0;
         return refused == 100;
