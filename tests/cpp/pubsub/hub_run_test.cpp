@@ -79,7 +79,7 @@ class PiecesTest : public HubTest {
             members_.back()->takes_at_once = 1000;
         }
     }
-    ~PiecesTest() override {
+    void TearDown() override {
         for (const auto& member : members_) hub_.leave(*member);
     }
 
