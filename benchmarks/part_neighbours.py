@@ -2,6 +2,7 @@
 
 import socket
 import time
+from collections.abc import Callable
 from functools import partial
 
 from flood import FLOODS, Flood
@@ -53,22 +54,28 @@ def beside_a_flood(bench: Bench, server: Running, kind: str, times: str) -> Resu
     return result | {"flooded_frames": flooding.frames(), "floods_ended": flooding.ended()}
 
 
+def beside(
+    bench: Bench, server: Running, other: str, connections: int, take: Callable[[], Result]
+) -> Result:
+    """What is measured while another load, of so many connections, is there."""
+    running = bench.start(server, other)
+    try:
+        server.wait_for(connections)
+        result = take()
+    finally:
+        running.stop()
+    server.settle()
+    return result
+
+
 def busy_workers(bench: Bench) -> None:
     """Pings of 16 clients while 64 others have a walker in every worker, on both cores."""
     ping = f"--test ping --n 16 --rate 1000 --dur {bench.seconds(3)} --warm {bench.seconds(0.5)}"
     server = bench.server("product-1")
     alone = partial(bench.load, server, f"{ping} --settle .1")
 
-    def beside_walkers() -> Result:
-        working = bench.start(server, "--test walker --walker work --n 64 --dur 600")
-        try:
-            server.wait_for(64)
-            result = alone()
-        finally:
-            working.stop()
-        server.settle()
-        return result
-
+    walkers = "--test walker --walker work --n 64 --dur 600"
+    beside_walkers = partial(beside, bench, server, walkers, 64, alone)
     others = [Side("walkers in every worker", beside_walkers)] * bench.scale.pairs
     alternate(bench, "workers", Side("idle", alone), others)
 
@@ -79,19 +86,10 @@ def large_fanout(bench: Bench) -> None:
     members = bench.count(5000)
     with bench.fresh("product") as server:
         alone = partial(bench.load, server, f"--test echo --n 16 --rate 1000 {times}")
-
-        def beside() -> Result:
-            fanout = f"--test fanout --payload 128 --n {members} --rate {250_000 / members:.0f}"
-            publishing = bench.start(server, f"{fanout} --dur 600 --connect-timeout 120")
-            try:
-                server.wait_for(members)
-                result = alone()
-            finally:
-                publishing.stop()
-            server.settle()
-            return result
-
-        others = [Side("250,000 deliveries a second", beside)] * bench.scale.pairs
+        fanout = f"--test fanout --payload 128 --n {members} --rate {250_000 / members:.0f}"
+        fanout += " --dur 600 --connect-timeout 120"
+        beside_it = partial(beside, bench, server, fanout, members, alone)
+        others = [Side("250,000 deliveries a second", beside_it)] * bench.scale.pairs
         alternate(bench, "large-fanout", Side("alone", alone), others)
 
 
