@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass
 from typing import Any
-from uuid import UUID
 
 from jac_cloud import reports
 from jac_cloud._jaclang import current_walk, hookimpl, plugin_manager
@@ -16,6 +15,7 @@ from jac_cloud.commit import WriteConflict
 from jac_cloud.deadline import Deadline
 from jac_cloud.errors import Forbidden
 from jac_cloud.report_stream import CURRENT_LISTENER, Listener, ReportStream
+from jac_cloud.rows import uuid
 from jac_cloud.store import GraphStore
 from jac_cloud.unit import UnitContext, UnitOfWork, accessible_node
 from jac_cloud.walker_spec import WalkerSpec
@@ -48,7 +48,7 @@ class Attempt:
     def run(self, unit: Unit) -> Result:
         """Runs in a copied context, so what it sets there is gone with it."""
         CURRENT_UNIT.set(unit)
-        with UnitOfWork(self.store, UUID(self.caller.root_hex)) as work:
+        with UnitOfWork(self.store, uuid(self.caller.root_hex)) as work:
             try:
                 result = self._spawn_here(work)
                 if self.deadline is not None:

@@ -7,7 +7,7 @@ what the long way gives, or takes the long way.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from inspect import iscoroutinefunction
+from inspect import Parameter, iscoroutinefunction, signature
 from types import FunctionType
 from typing import Any
 
@@ -55,18 +55,32 @@ def _calls_through_hooks() -> Iterator[tuple[Any, str, FunctionType]]:
 
 
 def _direct(name: str, through_hooks: Callable[..., Any]) -> Callable[..., Any]:
-    """The interpreter's own implementation, called directly where no plugin adds another.
+    """The interpreter's own implementation, called directly where no plugin adds another; the hook
+    with what the arguments mean otherwise.
 
-    On the way through the hooks the arguments of each call are bound to a signature, which costs
-    more than most of what is called.
+    The interpreter binds the arguments of each call to a signature, which costs more than most of
+    what is called.
     """
     hooks = plugin_manager.hook
+    parameters = signature(through_hooks).parameters
+    names = tuple(parameters)
+    defaults = {
+        parameter.name: parameter.default
+        for parameter in parameters.values()
+        if parameter.default is not Parameter.empty
+    }
+    by_place = all(
+        parameter.kind is Parameter.POSITIONAL_OR_KEYWORD for parameter in parameters.values()
+    )
 
     @wraps(through_hooks)
     def call(*args: Any, **kwargs: Any) -> Any:
         hook = getattr(hooks, name)
-        if type(hook) is HookCaller and len(found := hook._hookimpls) == 1:  # noqa: SLF001
-            return found[0].function(*args, **kwargs)
+        if type(hook) is HookCaller:
+            if len(found := hook._hookimpls) == 1:  # noqa: SLF001
+                return found[0].function(*args, **kwargs)
+            if by_place and not kwargs and len(args) <= len(names):
+                return hook(**{**defaults, **dict(zip(names, args, strict=False))})
         return through_hooks(*args, **kwargs)
 
     return call

@@ -1,5 +1,6 @@
 """What a unit of work asks of the storage and of the interpreter, counted rather than timed."""
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,6 +94,24 @@ def test_what_a_walker_does_not_touch_costs_it_nothing(app: App) -> None:
     with statements(app) as many:
         large.run("read_one")
     assert few == many
+
+
+def test_what_a_walker_calls_of_the_interpreter_is_not_bound_to_a_signature(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app.run("fill", shelves=2)
+    bound: list[inspect.Signature] = []
+    bind = inspect.Signature.bind_partial
+
+    def noted(signature: inspect.Signature, /, *args: Any, **kwargs: Any) -> Any:
+        bound.append(signature)
+        return bind(signature, *args, **kwargs)
+
+    monkeypatch.setattr(inspect.Signature, "bind_partial", noted)
+    assert app.run("look") == [["one"]]
+    assert app.run("nothing") == [1]
+    app.run("read_one")
+    assert bound == []
 
 
 def test_a_plugin_that_takes_over_a_function_of_the_runtime_is_asked(app: App) -> None:
