@@ -116,6 +116,11 @@ SUMMARY: ThreadSanitizer: data race x.cpp:1 in x
 """
 OUR_RACE = RACE.format(here="jac::cloud::Hub::join() /src/cpp/pubsub/hub.cpp:12")
 OTHERS_RACE = RACE.format(here="sqlite3_malloc sqlite3.c:4")
+LINKERS_RACE = RACE.format(here="__GI__dl_deallocate_tls ../elf/dl-tls.c:682").replace(
+    "sqlite3_free sqlite3.c:3",
+    "allocate_dtv_entry ../elf/dl-tls.c:721\n    #2 run() /src/cpp/server/shard.cpp:50",
+)
+FREED_STORAGE_RACE = LINKERS_RACE.replace("allocate_dtv_entry ../elf/dl-tls.c:721", "read x.c:1")
 UNDEFINED = "/cpp/protocol/frame.cpp:7:3: runtime error: shift exponent 64 is too large\n"
 
 
@@ -131,6 +136,8 @@ UNDEFINED = "/cpp/protocol/frame.cpp:7:3: runtime error: shift exponent 64 is to
         (OTHERS_RACE, 0),
         (OUR_RACE, 1),
         (OUR_RACE + OTHERS_RACE + OUR_RACE, 2),
+        (LINKERS_RACE, 0),
+        (FREED_STORAGE_RACE, 1),
         ("FATAL: ThreadSanitizer: unexpected memory mapping\n", 1),
     ],
     ids=[
@@ -143,6 +150,8 @@ UNDEFINED = "/cpp/protocol/frame.cpp:7:3: runtime error: shift exponent 64 is to
         "a race of others, in a thread of ours",
         "our race",
         "races of ours and of others",
+        "a thread's storage, which the linker makes and frees",
+        "a thread's storage, used by us after its end",
         "a sanitizer that cannot go on",
     ],
 )
