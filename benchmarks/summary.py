@@ -54,7 +54,7 @@ def about(figures: Figures) -> str:
         ["versions", f"Python {lines[0]['python']}, {', '.join(sorted(versions))}"],
         ["peers", "; ".join(map(str, lines[0].get("peers", [])))],  # type: ignore[call-overload]
         ["commit", ", ".join(commits)],
-        ["date", min(str(line["date"]) for line in lines)[:10]],
+        ["date", ", ".join(sorted({str(line["date"])[:10] for line in lines}))],
         ["noise", noise],
     ]
     return table(["", ""], 2, rows)
