@@ -56,19 +56,34 @@ void HttpSession::start(Clock::time_point deadline) {
 }
 
 void HttpSession::read() {
-    const bool wanted =
-        state_ == State::head || state_ == State::lingering ||
-        (state_ == State::body && exchange_->wants_body()) ||
-        // Pipelined requests wait here, but not without a bound. What is read beyond the request
-        // tells whether the client is still there.
-        ((state_ == State::responding || state_ == State::token || state_ == State::closing) &&
-         input_.size() < most_read_ahead);
-    if (reading_ || input_ended_ || !wanted) return;
+    if (reading_ || input_ended_ || !wants_input()) return;
     reading_ = true;
     // Waiting without a buffer: an idle connection holds no memory for what it may send.
     stream_.socket().async_wait(
         tcp::socket::wait_read,
         [self = shared_from_this()](const Error& error) { self->on_readable(error); });
+}
+
+bool HttpSession::wants_input() const {
+    // Pipelined requests wait, but not without a bound. What is read beyond the request tells
+    // whether the client is still there.
+    const bool ahead = input_.size() < most_read_ahead;
+    switch (state_) {
+        case State::head:
+            return ahead || !(writing_ || processing_ || postponed_);
+        case State::body:
+            return exchange_->wants_body();
+        case State::responding:
+        case State::token:
+        case State::closing:
+            return ahead;
+        case State::lingering:
+            return true;
+        case State::upgrading:
+        case State::closed:
+            return false;
+    }
+    return false;
 }
 
 void HttpSession::on_readable(const Error& error) {
@@ -101,8 +116,9 @@ void HttpSession::process() {
     int left = requests_a_turn;
     while (left > 0 && process_some()) --left;
     processing_ = false;
-    if (left > 0) return;
+    if (left > 0 || std::exchange(postponed_, true)) return;
     asio::post(shard_.io(), [self = shared_from_this()] {
+        self->postponed_ = false;
         self->process();
         self->read();
     });

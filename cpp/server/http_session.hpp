@@ -55,6 +55,7 @@ class HttpSession final : public Connection, public std::enable_shared_from_this
     };
 
     void read();
+    bool wants_input() const;
     void on_readable(const Error& error);
     void on_end_of_input(bool orderly);
     void process();
@@ -118,6 +119,7 @@ class HttpSession final : public Connection, public std::enable_shared_from_this
     bool served_ = false;  // a request, so that waiting for another is idling
     bool reading_ = false;
     bool processing_ = false;
+    bool postponed_ = false;  // process() goes on in the next turn
     bool pumping_ = false;
     bool input_ended_ = false;
     bool last_request_ = false;  // close after the response
