@@ -93,6 +93,7 @@ CLIENT_ROWS = [tag for tag in MEASURES if tag.startswith(("websockets-", "ws-"))
 # on their way, as many as of the client's events beside it. Where an event has many there is room
 # for a second one: else the server would wait for the load, and the load for the server.
 BY_WALKER = {
+    "one message at a time": (1, 1, 1),
     "an event a message": (1, 8, 16),
     "16 messages an event": (16, 2, 32),
     "64 messages an event": (64, 2, 128),

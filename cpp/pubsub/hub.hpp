@@ -76,6 +76,12 @@ class Hub {
     // An object that goes while it waits for its flush.
     void forget(Subscriber& subscriber);
 
+    // About how many flush_some() still has to send to.
+    std::size_t waiting() const noexcept {
+        const auto in_run = run_.members == nullptr ? 0 : run_.members->size() - run_.complete;
+        return to_flush_.size() + flushing_.size() - flushed_ + in_run;
+    }
+
     const HubCounters& counters() const noexcept { return counters_; }
     std::size_t size() const noexcept { return by_number_.size(); }
     bool empty() const noexcept {

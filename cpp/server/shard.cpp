@@ -2,6 +2,8 @@
 
 #include <boost/asio/post.hpp>
 #include <ctime>
+#include <thread>
+#include <utility>
 
 #include "server/websocket_connection.hpp"
 
@@ -43,6 +45,7 @@ Shard::~Shard() {
 // takes more than a piece, what comes and what goes take turns of about the same length.
 void Shard::run() {
     while (!io_.stopped()) {
+        if (notified_ > 0) let_walkers_notify();
         unsent_ = !hub_.flush_some();
         if (unsent_) {
             serve_others();
@@ -55,6 +58,20 @@ void Shard::run() {
     // What the closed sockets were waiting for is told them, so that nobody is left.
     io_.restart();
     io_.poll();
+}
+
+// Where walkers have cores of their own, a yield returns at once.
+void Shard::let_walkers_notify() {
+    notified_ = 0;
+    if (walkers_in_flight_ == 0 || !joint_sends_.begin(hub_.waiting())) return;
+    const auto started = std::chrono::steady_clock::now();
+    const auto waited = [&started] { return std::chrono::steady_clock::now() - started; };
+    serve_others();
+    while (walkers_in_flight_ > 0 && joint_sends_.yields(waited())) {
+        std::this_thread::yield();
+        serve_others();
+    }
+    joint_sends_.end(waited(), std::exchange(notified_, 0));
 }
 
 // Between two pieces: whatever can be done without waiting.
@@ -78,6 +95,7 @@ void Shard::serve_ready() {
 }
 
 void Shard::receive(const Delivery& delivery) {
+    ++notified_;
     hub_.deliver(delivery);
     flush_if_gathered();
 }
@@ -108,6 +126,7 @@ void Shard::remove(WebsocketConnection& websocket) {
 
 void Shard::answer_walker(std::uint64_t number, std::string_view reply,
                           std::optional<ReplyError> error) {
+    --walkers_in_flight_;
     if (const auto found = websockets_.find(number); found != websockets_.end()) {
         sessions_.now = std::chrono::steady_clock::now();
         found->second->answer_walker(reply, error);

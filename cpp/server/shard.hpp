@@ -17,6 +17,7 @@
 #include "pubsub/session.hpp"
 #include "server/admission.hpp"
 #include "server/costly_steps.hpp"
+#include "server/joint_sends.hpp"
 #include "server/mailbox.hpp"
 #include "server/poller.hpp"
 #include "server/services.hpp"
@@ -85,6 +86,9 @@ class Shard {
     Poller& poller() noexcept { return poller_; }
     std::array<char, 65536>& read_buffer() noexcept { return read_buffer_; }
 
+    // A session has handed a walker to the workers; answer_walker() follows, once.
+    void walker_submitted() noexcept { ++walkers_in_flight_; }
+
     // The answers to a session's work; nobody may be there to have them.
     void answer_walker(std::uint64_t number, std::string_view reply,
                        std::optional<ReplyError> error);
@@ -115,6 +119,7 @@ class Shard {
     static constexpr std::chrono::microseconds between_pieces{500};
 
     void receive(const Delivery& delivery);
+    void let_walkers_notify();
     void serve_others();
     void serve_ready();
     void flush_if_gathered();
@@ -135,6 +140,9 @@ class Shard {
     std::array<char, 65536> read_buffer_{};
     std::uint64_t last_number_ = 0;
     std::atomic<std::uint64_t> connection_count_ = 0;
+    std::uint64_t walkers_in_flight_ = 0;
+    std::uint64_t notified_ = 0;  // by walkers and other shards, since the last flush
+    JointSends joint_sends_;
     bool unsent_ = false;  // a flush has left somebody over
     bool timer_armed_ = false;
     TimePoint expired_at_{};  // when tokens were last looked through

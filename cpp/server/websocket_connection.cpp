@@ -146,6 +146,7 @@ void WebsocketConnection::submit_walker(WalkerJob::Request request) {
     if (!services.walker_lane.has_idle()) {
         services.limits.reached(Limit::workers, "client_id", client_id());
     }
+    shard_.walker_submitted();
     services.walker_lane.push(WalkerJob(std::move(request), std::move(done)));
 }
 

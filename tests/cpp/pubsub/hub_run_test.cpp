@@ -107,6 +107,18 @@ TEST_F(PiecesTest, SendsToThreeWhileTheOthersWait) {
     for (const auto& member : members_) EXPECT_EQ(member->writes, 1);
 }
 
+TEST_F(PiecesTest, SaysHowManyAreStillToBeSentTo) {
+    EXPECT_EQ(hub_.waiting(), 0U);
+    const auto other = join("blue");
+    publish("1");
+    hub_.send(*other, Opcode::text, "answer");
+    EXPECT_EQ(hub_.waiting(), members_.size() + 1);
+    hub_.flush_some();
+    EXPECT_EQ(hub_.waiting(), members_.size() - piece);
+    hub_.flush();
+    EXPECT_EQ(hub_.waiting(), 0U);
+}
+
 TEST_F(PiecesTest, JoinsWhatIsPublishedMeanwhileForThoseWhoseTurnComes) {
     publish("1");
     hub_.flush_some();
