@@ -153,7 +153,7 @@ void stop(Server& server, double grace) {
     active_server().leave(server);
 }
 
-template <class Job>
+template <template <class> class Lane, class Job>
 std::unique_ptr<Job> take(Lane<Job>& lane) {
     // Safe without the GIL: jobs are C++ values; the lane's lock is never held while waiting for
     // it.
@@ -205,6 +205,7 @@ void fail(WalkerJob& job, const std::string& code, const py::object& error,
     }
     // Safe without the GIL: the reply is a C++ value, and the mailbox's lock is short.
     const GilRelease release;
+    WorkerLane<WalkerJob>::ends_soon();
     job.fail(*known, json, ref);
 }
 
@@ -215,6 +216,7 @@ void finish(WalkerJob& job, const py::bytes& reports, unsigned status,
     const std::string body_text = body ? std::string(*body) : std::string();
     // Safe without the GIL: as fail().
     const GilRelease release;
+    WorkerLane<WalkerJob>::ends_soon();
     job.finish({text, status, body_text});
 }
 
@@ -298,6 +300,12 @@ void register_server(py::module_& module) {
         .def_property_readonly("port", &Server::port)
         .def("take_event", [](Server& server) { return take(server.services().walker_lane); })
         .def("take_token_check", &take_token_check)
+        .def("leave_events",
+             [](Server& server) {
+                 // Safe without the GIL: as take().
+                 const GilRelease release;
+                 server.services().walker_lane.leave();
+             })
         .def("take_question", [](Server& server) { return take(server.services().policy_lane); })
         .def("take_logs", &logs_as_tuples)
         .def_property_readonly("http_fd", &http_fd)

@@ -1,17 +1,26 @@
 #include "server/mailbox.hpp"
 
 #include <boost/asio/post.hpp>
+#include <thread>
 
 namespace jac::cloud {
 
 bool Mailbox::put(Letter letter) {
-    const std::lock_guard lock(mutex_);
-    if (io_ == nullptr) return false;
-    letters_.push_back(std::move(letter));
-    if (!woken_) {
-        woken_ = true;
-        // Under the lock: close() may not let the io_context go in between.
-        boost::asio::post(*io_, [self = shared_from_this()] { self->drain(); });
+    boost::asio::io_context* asleep = nullptr;
+    {
+        const std::lock_guard lock(mutex_);
+        if (io_ == nullptr) return false;
+        letters_.push_back(std::move(letter));
+        if (!woken_) {
+            woken_ = true;
+            ++waking_;
+            asleep = io_;
+        }
+    }
+    // Without the lock: who is woken on this core would take the core at once, and wait for it.
+    if (asleep != nullptr) {
+        boost::asio::post(*asleep, [self = shared_from_this()] { self->drain(); });
+        --waking_;
     }
     return true;
 }
@@ -39,6 +48,8 @@ void Mailbox::close() {
         io_ = nullptr;
         dropped.swap(letters_);
     }
+    // The io_context may not go in between.
+    while (waking_ != 0) std::this_thread::yield();
 }
 
 }  // namespace jac::cloud

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <functional>
 #include <memory>
@@ -38,6 +39,7 @@ class Mailbox final : public ShardPort, public std::enable_shared_from_this<Mail
     std::vector<Letter> letters_;
     boost::asio::io_context* io_;  // null once closed
     bool woken_ = false;
+    std::atomic<int> waking_ = 0;  // who is about to wake the shard
     std::function<void(const Delivery&)> receive_;
     std::vector<Letter> draining_;  // the shard's own; kept for its memory
 };

@@ -9,6 +9,7 @@
 #include "base/lane.hpp"
 #include "base/limits.hpp"
 #include "base/log.hpp"
+#include "base/worker_lane.hpp"
 #include "pubsub/broker.hpp"
 #include "pubsub/work.hpp"
 #include "server/trusted_proxies.hpp"
@@ -26,7 +27,7 @@ struct Services {
     const TrustedProxies proxies{config.trusted_proxies};
     LogSink log;
     Limits limits{log};
-    Lane<WalkerJob> walker_lane;
+    WorkerLane<WalkerJob> walker_lane;
     Lane<TokenCheck> token_lane;
     Lane<WalkerJob> policy_lane;                 // questions to the app's policy
     std::unique_ptr<TlsCredentials> tls;         // nullptr: connections are plain

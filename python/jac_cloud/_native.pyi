@@ -205,6 +205,9 @@ class Server:
     def take_event(self) -> WalkerEvent | None:
         """Block for the next walker to run; None once the server drains and none is left."""
 
+    def leave_events(self) -> None:
+        """By a thread that takes no more events, at its end."""
+
     def take_question(self) -> WalkerEvent | None:
         """Block for the next question to the policy; None once the server drains and none is left.
 

@@ -45,7 +45,8 @@ class _Run:
 class Dispatcher:
     """Runs the walkers of events and answers each event exactly once.
 
-    `take` blocks for the next event and gives None at the end. `workers` threads run walkers at the
+    `take` blocks for the next event and gives None at the end; a worker that takes no more calls
+    `leave`. `workers` threads run walkers at the
     same time. A walker that runs longer than `walker_timeout` seconds (0: no limit) is answered
     `timeout`, what it did is dropped, and `overdue` ends it or has its thread replaced. All threads
     are daemons. `debug` tells clients what a walker raised; `log` writes a line for each event.
@@ -61,8 +62,10 @@ class Dispatcher:
         walker_timeout: float = 0.0,
         debug: bool = False,
         log: bool = False,
+        leave: Callable[[], None] = lambda: None,
     ) -> None:
         self._take = take
+        self._leave = leave
         self._interpreter = interpreter
         self._walkers = walkers
         self._workers = workers
@@ -107,6 +110,7 @@ class Dispatcher:
                 if not self._run(event):
                     break
         finally:
+            self._leave()
             with self._changed:
                 self._threads.discard(threading.current_thread())
                 self._changed.notify_all()

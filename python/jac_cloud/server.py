@@ -220,6 +220,7 @@ class _Parts:
             settings.walker_timeout,
             settings.debug,
             log=settings.request_log == "all",
+            leave=self.native.leave_events,
         )
         # Workers of its own: walkers that take long hold up no handshake.
         self.policy = Dispatcher(

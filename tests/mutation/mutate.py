@@ -45,6 +45,7 @@ def _replay(name: str) -> Check:
 SIMULATE = Check("tests/simulation/jac_simulate", ("1", "100"))
 # By the folder under cpp/ that a fault is in; the quickest first.
 CHECKS = {
+    "base": [_tests("base")],
     "deflate": [_tests("deflate"), _tests("protocol"), _replay("deflate"), _tests("pubsub")],
     "protocol": [_tests("protocol"), _replay("event"), _replay("frames"), _tests("pubsub")],
     "pubsub": [_tests("pubsub"), _replay("outbox"), _replay("session"), SIMULATE],

@@ -4,23 +4,45 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 #include "base/lane.hpp"
 #include "base/log.hpp"
+#include "base/worker_lane.hpp"
 
 namespace jac::cloud {
 namespace {
 
-TEST(Lane, GivesJobsInTheirOrder) {
-    Lane<std::unique_ptr<int>> lane;
+template <template <class> class Kind>
+struct Of {
+    template <class Job>
+    using Lane = Kind<Job>;
+};
+
+template <class Kind>
+class LaneTest : public testing::Test {};
+
+class LaneNames {
+  public:
+    template <class Kind>
+    static std::string GetName(int) {
+        return std::is_same_v<Kind, Of<Lane>> ? "Lane" : "WorkerLane";
+    }
+};
+
+using LaneKinds = testing::Types<Of<Lane>, Of<WorkerLane>>;
+TYPED_TEST_SUITE(LaneTest, LaneKinds, LaneNames);
+
+TYPED_TEST(LaneTest, GivesJobsInTheirOrder) {
+    typename TypeParam::template Lane<std::unique_ptr<int>> lane;
     for (int i = 0; i < 3; ++i) EXPECT_TRUE(lane.push(std::make_unique<int>(i)));
     EXPECT_EQ(lane.size(), 3U);
     for (int i = 0; i < 3; ++i) EXPECT_EQ(**lane.take(), i);
 }
 
-TEST(Lane, GivesWhatIsLeftOnceItIsClosedAndTakesNothingMore) {
-    Lane<int> lane;
+TYPED_TEST(LaneTest, GivesWhatIsLeftOnceItIsClosedAndTakesNothingMore) {
+    typename TypeParam::template Lane<int> lane;
     EXPECT_TRUE(lane.push(1));
     lane.close();
     EXPECT_FALSE(lane.push(2));
@@ -29,8 +51,8 @@ TEST(Lane, GivesWhatIsLeftOnceItIsClosedAndTakesNothingMore) {
     EXPECT_EQ(lane.take(), std::nullopt);
 }
 
-TEST(Lane, GivesEveryJobOnceToThreadsThatWait) {
-    Lane<int> lane;
+TYPED_TEST(LaneTest, GivesEveryJobOnceToThreadsThatWait) {
+    typename TypeParam::template Lane<int> lane;
     std::vector<std::vector<int>> taken(4);
     std::vector<std::thread> threads;
     for (auto& mine : taken) {

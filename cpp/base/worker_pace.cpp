@@ -1,0 +1,73 @@
+#include "base/worker_pace.hpp"
+
+#include <algorithm>
+
+namespace jac::cloud {
+
+std::shared_ptr<WorkerPace::Run> WorkerPace::begin(TimePoint now, Processor processor) {
+    if (runs_.empty() || !compute_) {
+        looked_ = now;
+        next_look_ = now + look_every_;
+        ended_ = {};
+        for (const auto& weak : runs_) {
+            if (const auto run = weak.lock()) run->seen = run->processor();
+        }
+    } else if (now >= next_look_) {
+        look(now);
+    }
+    compute_ = true;
+    last_begin_ = now;
+    auto run = std::make_shared<Run>(std::move(processor));
+    runs_.push_back(run);
+    return run;
+}
+
+void WorkerPace::end(const Run& run) {
+    ended_ += run.processor() - run.seen;
+    std::erase_if(runs_, [&](const auto& other) { return other.lock().get() == &run; });
+}
+
+bool WorkerPace::ends_soon() const {
+    return std::any_of(runs_.begin(), runs_.end(), [](const auto& weak) {
+        const auto run = weak.lock();
+        return run && run->ends_soon.load(std::memory_order_relaxed);
+    });
+}
+
+std::optional<WorkerPace::TimePoint> WorkerPace::keeps_waiting(TimePoint now) {
+    std::erase_if(runs_, [](const auto& run) { return run.expired(); });
+    if (runs_.empty()) return std::nullopt;
+    if (now >= next_look_) look(now);
+    if (!compute_ || parallel_ || now - last_begin_ >= alone_for || all_share()) {
+        return std::nullopt;
+    }
+    if (!last_trial_ || now - *last_trial_ >= between_trials) {
+        last_trial_ = now;
+        return std::nullopt;
+    }
+    return std::min<TimePoint>(next_look_, last_begin_ + alone_for);
+}
+
+void WorkerPace::look(TimePoint now) {
+    Duration computed = std::exchange(ended_, {});
+    for (const auto& weak : runs_) {
+        const auto run = weak.lock();
+        if (!run) continue;
+        const Duration processor = run->processor();
+        computed += processor - std::exchange(run->seen, processor);
+    }
+    const Duration since = now - std::exchange(looked_, now);
+    compute_ = computed * 2 >= since;
+    parallel_ = computed * 4 > since * 5;  // more than the interpreter lets one have
+    look_every_ = compute_ ? std::min<Duration>(look_every_ * 2, longest_look) : shortest_look;
+    next_look_ = now + look_every_;
+}
+
+bool WorkerPace::all_share() const {
+    return std::all_of(runs_.begin(), runs_.end(), [](const auto& weak) {
+        const auto run = weak.lock();
+        return !run || run->processor() - run->at_begin >= alone_for;
+    });
+}
+
+}  // namespace jac::cloud
