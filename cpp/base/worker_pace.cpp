@@ -28,7 +28,7 @@ void WorkerPace::end(const Run& run) {
 }
 
 bool WorkerPace::ends_soon() const {
-    return std::any_of(runs_.begin(), runs_.end(), [](const auto& weak) {
+    return std::ranges::any_of(runs_, [](const auto& weak) {
         const auto run = weak.lock();
         return run && run->ends_soon.load(std::memory_order_relaxed);
     });
@@ -64,7 +64,7 @@ void WorkerPace::look(TimePoint now) {
 }
 
 bool WorkerPace::all_share() const {
-    return std::all_of(runs_.begin(), runs_.end(), [](const auto& weak) {
+    return std::ranges::all_of(runs_, [](const auto& weak) {
         const auto run = weak.lock();
         return !run || run->processor() - run->at_begin >= alone_for;
     });

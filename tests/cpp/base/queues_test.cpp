@@ -4,7 +4,6 @@
 #include <memory>
 #include <string>
 #include <thread>
-#include <type_traits>
 #include <vector>
 
 #include "base/lane.hpp"
@@ -23,16 +22,8 @@ struct Of {
 template <class Kind>
 class LaneTest : public testing::Test {};
 
-class LaneNames {
-  public:
-    template <class Kind>
-    static std::string GetName(int) {
-        return std::is_same_v<Kind, Of<Lane>> ? "Lane" : "WorkerLane";
-    }
-};
-
 using LaneKinds = testing::Types<Of<Lane>, Of<WorkerLane>>;
-TYPED_TEST_SUITE(LaneTest, LaneKinds, LaneNames);
+TYPED_TEST_SUITE(LaneTest, LaneKinds);
 
 TYPED_TEST(LaneTest, GivesJobsInTheirOrder) {
     typename TypeParam::template Lane<std::unique_ptr<int>> lane;
