@@ -19,9 +19,8 @@ namespace jac::cloud {
 
 // A queue from the I/O threads to workers that run Python: as a Lane, but while a worker computes,
 // the next job waits for it to end, within bounds (WorkerPace). A worker does its job from its
-// take() until the next one, or leave(). Who has waited least is called first: its
-// caches are warm. Thread-safe. Its length is bounded by those who push (one event in flight a
-// connection).
+// take() until the next one, or leave(). Who has waited least is called first: its caches are warm.
+// Thread-safe. Its length is bounded by those who push (one event in flight a connection).
 template <class Job>
 class WorkerLane {
   public:

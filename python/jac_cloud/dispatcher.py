@@ -46,10 +46,10 @@ class Dispatcher:
     """Runs the walkers of events and answers each event exactly once.
 
     `take` blocks for the next event and gives None at the end; a worker that takes no more calls
-    `leave`. `workers` threads run walkers at the
-    same time. A walker that runs longer than `walker_timeout` seconds (0: no limit) is answered
-    `timeout`, what it did is dropped, and `overdue` ends it or has its thread replaced. All threads
-    are daemons. `debug` tells clients what a walker raised; `log` writes a line for each event.
+    `leave`. At most `workers` threads run walkers at the same time; when, is for `take` to say. A
+    walker that runs longer than `walker_timeout` seconds (0: no limit) is answered `timeout`, what
+    it did is dropped, and `overdue` ends it or has its thread replaced. All threads are daemons.
+    `debug` tells clients what a walker raised; `log` writes a line for each event.
     """
 
     def __init__(
