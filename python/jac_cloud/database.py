@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from jac_cloud.errors import ConfigError
 from jac_cloud.migrations import NewerVersion, bring_forward
 from jac_cloud.patience import DatabaseSilent, Patience
+from jac_cloud.write_ahead_log import use_write_ahead_log
 
 TIMEOUT_SECONDS = 5.0
 
@@ -110,12 +111,8 @@ def _limit_waiting(engine: Engine, seconds: float) -> None:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: Any) -> None:
-        # WAL: readers never wait for the writer. FULL: an answered registration survives a power
-        # cut.
-        for pragma in (
-            f"busy_timeout={int(seconds * 1000)}",
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
+        connection.execute(f"PRAGMA busy_timeout={int(seconds * 1000)}")
+        use_write_ahead_log(connection, seconds)
+        # FULL: an answered registration survives a power cut.
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")

@@ -11,13 +11,14 @@ import sqlite3
 import threading
 import time
 from collections.abc import Coroutine, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
 from jac_cloud._jaclang import make_tables
 from jac_cloud.deadline import Deadline
 from jac_cloud.joint_commit import commit_jobs, whole
+from jac_cloud.write_ahead_log import use_write_ahead_log
 from jac_cloud.write_turns import Job, Write, WriteTurns
 
 # Another process (a second server, `jac db`) may hold the write lock for so long.
@@ -41,7 +42,7 @@ class Lease:
         self.connection = sqlite3.connect(
             path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
-        self.connection.execute("PRAGMA journal_mode=WAL")
+        use_write_ahead_log(self.connection, _BUSY_SECONDS)
         # Who writes the log back keeps all writers waiting, for three flushes of the disk.
         self.connection.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
         # NORMAL: a commit survives the death of the process; the log is flushed to the disk when it
@@ -127,7 +128,11 @@ class GraphStore:
         self._lock = threading.Lock()
         self._closed = False
         self._turns = WriteTurns()
-        make_tables(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # The interpreter makes them as if nobody else opened the graph: the log is in use before,
+        # and stays so.
+        with closing(Lease(path, synchronous)):
+            make_tables(path)
         self._file = path.stat()
 
     def check(self) -> None:

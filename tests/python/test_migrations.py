@@ -191,6 +191,9 @@ def test_servers_that_start_at_once_agree(database_url: str, is_old: bool) -> No
 
 
 def test_threads_that_start_at_once_agree(database_url: str) -> None:
+    """About one start in a hundred was told that SQLite's new file is locked, where two changed it
+    to the write-ahead log at the same time: that is refused whatever the time to wait is.
+    """
     barrier = threading.Barrier(8)
 
     def start(_: int) -> None:
