@@ -12,9 +12,10 @@ Ticket::Ticket(std::shared_ptr<Admission> admission, std::string address,
 
 Ticket::~Ticket() {
     settle();
-    --shard_count_;
     admission_->leave_address(address_);
     --admission_->connections_;
+    // Last: once nobody counts it any more, there is room for another.
+    --shard_count_;
 }
 
 void Ticket::settle() noexcept {

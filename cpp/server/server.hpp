@@ -59,7 +59,7 @@ class Server {
     // New connections get 503 (or, where others listen on the same socket, are left to them), new
     // events are not taken, those that run go on. Lanes give out what they hold, then end. Says
     // goodbye (1001) to each WebSocket that waits for no walker, to the others when theirs has
-    // ended, and to whom is left after `longest_goodbye`.
+    // ended, and to whom is left after `Services::longest_goodbye`.
     void drain();
     // drain(), then flushes and closes everyone who is left for up to `grace`, cuts the rest and
     // joins the threads. Idempotent.

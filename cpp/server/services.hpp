@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <utility>
@@ -24,6 +25,9 @@ struct Services {
     explicit Services(Config settings) : config(std::move(settings)) {}
 
     const Config config;
+    // How long a client whose walker runs on waits for its goodbye while the server drains. Not to
+    // be changed once the server has started.
+    std::chrono::milliseconds longest_goodbye{4000};
     const TrustedProxies proxies{config.trusted_proxies};
     LogSink log;
     Limits limits{log};

@@ -54,6 +54,8 @@ void Shard::run() {
         }
     }
     mailbox_->close();
+    // Also those that came with the last letters.
+    abort_connections();
     websockets_.clear();
     // What the closed sockets were waiting for is told them, so that nobody is left.
     io_.restart();
@@ -199,7 +201,7 @@ void Shard::expire_tokens() {
 void Shard::drain_connections() {
     for (Connection* const connection : snapshot()) connection->drain();
     in_batches(websocket_numbers(), &WebsocketConnection::drain);
-    goodbye_.expires_after(longest_goodbye);
+    goodbye_.expires_after(services_.longest_goodbye);
     goodbye_.async_wait([this](const boost::system::error_code& error) {
         if (!error) in_batches(websocket_numbers(), &WebsocketConnection::finish);
     });

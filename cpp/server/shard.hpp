@@ -98,9 +98,6 @@ class Shard {
     // Ends the WebSockets whose token is revoked. `count` as for TokenIndex::revoke.
     void revoke(const Revocation& revocation, std::uint64_t count);
 
-    // How long a client whose walker runs on waits for its goodbye while the server drains.
-    static constexpr std::chrono::seconds longest_goodbye{4};
-
     // No new events are taken. Says goodbye to who waits for no walker, some in each turn.
     void drain_connections();
     // Says goodbye to everyone, some in each turn.

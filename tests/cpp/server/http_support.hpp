@@ -154,6 +154,16 @@ inline std::string RawClient::response(bool bodiless) {
     return head + take(std::stoul(head.substr(at + name.size())));
 }
 
+// A byte now and then, for as long as the thread is kept.
+inline std::jthread sends_until_the_end(const RawClient& client) {
+    return std::jthread([&client](const std::stop_token& stop) {
+        while (!stop.stop_requested()) {
+            client.send("x");
+            std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        }
+    });
+}
+
 // "HTTP/1.1 200 OK..." -> 200; 0 for no response.
 inline int status_of(const std::string& response) {
     return response.size() < 12 ? 0 : std::stoi(response.substr(9, 3));
@@ -248,16 +258,51 @@ inline Config test_config() {
     return config;
 }
 
+// A port that is there before its server. What a client sends meanwhile is there when the server
+// lets it in, so that none of the times it is given can end before, however slow the machine is.
+class EarlyPort {
+  public:
+    EarlyPort() : listening_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t size = sizeof address;
+        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): what bind() asks for
+        auto* const generic = reinterpret_cast<sockaddr*>(&address);
+        if (::bind(listening_, generic, size) != 0 || ::listen(listening_, SOMAXCONN) != 0 ||
+            ::getsockname(listening_, generic, &size) != 0) {
+            throw std::system_error(errno, std::generic_category(), "listen");
+        }
+        port_ = ntohs(address.sin_port);
+    }
+    EarlyPort(const EarlyPort&) = delete;
+    EarlyPort& operator=(const EarlyPort&) = delete;
+    ~EarlyPort() {
+        if (listening_ >= 0) ::close(listening_);
+    }
+
+    std::uint16_t port() const noexcept { return port_; }
+    // For the server, which has the socket from then on.
+    Config handed_to(Config config) {
+        config.listen_fd = std::exchange(listening_, -1);
+        return config;
+    }
+
+  private:
+    int listening_;
+    std::uint16_t port_ = 0;
+};
+
 // A server with an application; stops both at its end.
 class TestServer {
   public:
     explicit TestServer(Application::Handler handler = echo(), Config config = test_config())
         : server_(std::move(config)) {
-        server_.start();
         if (handler) {
             application_ =
                 std::make_unique<Application>(server_.services().http, std::move(handler));
         }
+        server_.start();
     }
     TestServer(const TestServer&) = delete;
     TestServer& operator=(const TestServer&) = delete;

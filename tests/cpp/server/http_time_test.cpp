@@ -9,35 +9,31 @@ namespace {
 TEST(HttpTime, ClosesASlowHeadAndASilentConnectionInTime) {
     auto config = test_config();
     config.handshake_timeout = 0.3;
-    TestServer server(echo(), config);
-    RawClient silent(server.port());
-    RawClient slow(server.port());
-    std::atomic<bool> ended = false;
-    // Bytes keep coming, but the time is for the whole head.
-    std::thread sender([&] {
-        slow.send("GET / HTTP/1.1\r\nHost: a\r\nX: ");
-        while (!ended) {
-            slow.send("x");
-            std::this_thread::sleep_for(std::chrono::milliseconds(20));
-        }
-    });
-    EXPECT_EQ(silent.rest(), "");
-    EXPECT_EQ(status_of(slow.response()), 408);
-    ended = true;
-    sender.join();
+    EarlyPort early;
+    RawClient silent(early.port());
+    RawClient slow(early.port());
+    slow.send("GET / HTTP/1.1\r\nHost: a\r\nX: ");
+    const TestServer server(echo(), early.handed_to(config));
+    {
+        // Bytes keep coming, but the time is for the whole head.
+        const auto sender = sends_until_the_end(slow);
+        EXPECT_EQ(silent.rest(), "");
+        EXPECT_EQ(status_of(slow.response()), 408);
+    }
 }
 
 TEST(HttpTime, ClosesAnIdleConnectionAndTimesTheNextHead) {
     auto config = test_config();
     config.idle_timeout = 0.2;
     config.handshake_timeout = 0.4;
-    TestServer server(echo(), config);
-    RawClient idle(server.port());
+    EarlyPort early;
+    RawClient idle(early.port());
     idle.send(get_root);
+    RawClient slow(early.port());
+    slow.send(get_root + "GET");
+    const TestServer server(echo(), early.handed_to(config));
     EXPECT_EQ(status_of(idle.response()), 200);
     EXPECT_EQ(idle.rest(), "");
-    RawClient slow(server.port());
-    slow.send(get_root + "GET");
     EXPECT_EQ(status_of(slow.response()), 200);
     EXPECT_EQ(status_of(slow.rest()), 408);
 }
@@ -58,17 +54,9 @@ TEST(HttpTime, GivesUpOnABodyThatTrickles) {
     config.body_timeout = 0.3;
     TestServer server(echo(), config);
     RawClient client(server.port());
-    std::atomic<bool> ended = false;
-    std::thread sender([&] {
-        client.send("POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
-        while (!ended) {
-            client.send("x");
-            std::this_thread::sleep_for(std::chrono::milliseconds(20));
-        }
-    });
+    client.send("POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
+    const auto sender = sends_until_the_end(client);
     EXPECT_EQ(status_of(client.response()), 408);
-    ended = true;
-    sender.join();
 }
 
 TEST(HttpTime, DropsAClientThatDoesNotRead) {
@@ -78,7 +66,8 @@ TEST(HttpTime, DropsAClientThatDoesNotRead) {
         [](const auto& exchange) { respond(*exchange, std::string(20'000'000, 'x')); }, config);
     RawClient client(server.port(), 4096);
     client.send(get_root);
-    EXPECT_TRUE(eventually([&] { return server.figure("connections") == 1; }));
+    const auto& limits = server.server().services().limits;
+    EXPECT_TRUE(eventually([&] { return limits.count(Limit::body_timeout) == 1; }));
     EXPECT_TRUE(eventually([&] { return server.figure("connections") == 0; }));
 }
 
@@ -89,14 +78,15 @@ TEST(HttpTime, LeavesAHandlerTheTimeItNeeds) {
     config.handshake_timeout = 0.05;
     std::mutex mutex;
     std::shared_ptr<HttpExchange> held;
+    EarlyPort early;
+    RawClient client(early.port());
+    client.send(post("whole"));
     TestServer server(
         [&](const auto& exchange) {
             const std::lock_guard lock(mutex);
             held = exchange;
         },
-        config);
-    RawClient client(server.port());
-    client.send(post("whole"));
+        early.handed_to(config));
     ASSERT_TRUE(eventually([&] {
         const std::lock_guard lock(mutex);
         return held != nullptr;

@@ -31,7 +31,14 @@ class PolicedServer : public testing::Test {
   protected:
     using Decide = std::function<std::optional<bool>(const json& question)>;
 
-    void start(Decide decide, Config config = test_config()) {
+    // Waits for the policy for longer than any test takes.
+    static Config patient_config() {
+        auto config = test_config();
+        config.client_events_policy_timeout = 300;
+        return config;
+    }
+
+    void start(Decide decide, Config config = patient_config()) {
         decide_ = std::move(decide);
         server_ = std::make_unique<Server>(std::move(config));
         server_->set_policy("may", false);

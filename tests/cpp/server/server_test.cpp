@@ -44,6 +44,7 @@ class ServerTest : public testing::Test {
     // Answers walkers and token checks as an interpreter would, one thread each.
     void start(Config config = small_config()) {
         server_ = std::make_unique<Server>(std::move(config));
+        server_->services().longest_goodbye = longest_goodbye_;
         server_->set_walkers(
             std::make_shared<const WalkerTable>(WalkerTable{{"open", false}, {"closed", true}}));
         server_->start();
@@ -83,6 +84,7 @@ class ServerTest : public testing::Test {
         return server_->services().walker_lane.take().value();
     }
 
+    std::chrono::milliseconds longest_goodbye_ = 1h;
     std::unique_ptr<Server> server_;
     std::thread checker_;
 };
@@ -259,12 +261,15 @@ TEST_F(ServerTest, ServesOthersWhileOneSendsWithoutPause) {
 }
 
 TEST_F(ServerTest, SaysGoodbyeToWhoWaitsForNoWalkerWhileItDrains) {
-    start();
+    auto config = small_config();
+    config.io_threads = 1;
+    start(std::move(config));
     WsClient busy(server_->port());
     busy.receive();
     auto job = job_of(busy);
     std::vector<std::unique_ptr<WsClient>> idle;
-    for (int i = 0; i < 600; ++i) {
+    // More than get their goodbye in one turn.
+    for (int i = 0; i < 300; ++i) {
         idle.push_back(std::make_unique<WsClient>(server_->port()));
         idle.back()->receive();
     }
@@ -277,6 +282,7 @@ TEST_F(ServerTest, SaysGoodbyeToWhoWaitsForNoWalkerWhileItDrains) {
 }
 
 TEST_F(ServerTest, SaysGoodbyeInTimeToWhoseWalkerRunsOn) {
+    longest_goodbye_ = 100ms;
     start();
     WsClient client(server_->port());
     client.receive();
