@@ -82,8 +82,6 @@ std::string Load::run() {
         return report;
     }
     const std::uint64_t start = now_ns();
-    const std::uint64_t measure_from = after(start, options_.warmup_s);
-    const std::uint64_t measure_until = after(measure_from, options_.duration_s);
     running_ = true;
     last_progress_ns_ = start;
     next_due_ns_ = static_cast<double>(start);
@@ -112,10 +110,11 @@ std::string Load::run() {
             turn(wait_ns);
         }
     };
-    load_until(measure_from);
+    load_until(after(start, options_.warmup_s));
     measuring_ = true;
     const Mark begin = mark();
-    load_until(measure_until);
+    // From here on: a pause of this process in the warm-up takes nothing of what is measured.
+    load_until(after(now_ns(), options_.duration_s));
     measuring_ = false;
     const Mark done = mark();
     drain();
@@ -165,16 +164,32 @@ void Load::publish_what_is_due(std::uint64_t now) {
         }
     } else {
         if (outstanding_ > 0 && now - last_progress_ns_ > one_second_ns) {
-            ++lost_windows_;
-            outstanding_ = 0;
-            std::fill(deliveries_.begin(), deliveries_.end(), 0);
-            last_progress_ns_ = now;
+            const bool lost = !catch_up();
+            now = now_ns();
+            if (lost) {
+                ++lost_windows_;
+                outstanding_ = 0;
+                std::fill(deliveries_.begin(), deliveries_.end(), 0);
+                last_progress_ns_ = now;
+            }
         }
         while (outstanding_ + batch <= static_cast<std::uint64_t>(options_.window)) publish(now);
     }
     for (Connection* publisher : publishers_) {
         if (!publisher->waits_to_write) flush(*publisher);
     }
+}
+
+// Reads what came while this process itself may have been paused, until a message is completed or
+// there is no more. Whether one was.
+bool Load::catch_up() {
+    const std::uint64_t completed = completed_;
+    std::uint64_t reads = 0;
+    do {
+        reads = reads_;
+        turn(0);
+    } while (completed_ == completed && reads_ != reads);
+    return completed_ != completed;
 }
 
 // Each is stamped with the time at which it was due, so that a slow answer before it hides nothing.

@@ -32,6 +32,7 @@ class Load {
 
     void connect_all();
     void publish_what_is_due(std::uint64_t now);
+    bool catch_up();
     void request_what_is_due(std::uint64_t now);
     void note_second();
     void drain();

@@ -78,6 +78,7 @@ class Dispatcher:
         # In the order of their starts, hence of their ends: the limit is one for all.
         self._runs: dict[_Run, None] = {}
         self._stopped = False
+        self._watcher: threading.Thread | None = None
 
     def start(self) -> None:
         """Starts the threads, once."""
@@ -85,10 +86,11 @@ class Dispatcher:
             for _ in range(self._workers):
                 self._start_worker()
         if self._timeout:
-            _start(self._watch, "jac-cloud-timeouts")
+            self._watcher = _start(self._watch, "jac-cloud-timeouts")
 
     def stop(self, deadline: float) -> bool:
-        """Waits until `deadline` (on the monotonic clock) for the workers to end.
+        """Waits until `deadline` (on the monotonic clock) for the workers to end, then stops the
+        thread that watches over their time.
 
         They end when the native server gives no more events. Whether all have ended; those that
         have not are daemons.
@@ -99,6 +101,8 @@ class Dispatcher:
             )
             self._stopped = True
             self._changed.notify_all()
+        if self._watcher is not None:
+            self._watcher.join(max(0.0, deadline - time.monotonic()))
         return ended
 
     def _start_worker(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from in_process import App, loaded
 from postgresql import Postgresql
@@ -97,6 +97,7 @@ def browser() -> Iterator[Browser]:
         for name in os.environ.keys() - without_sanitizer(os.environ).keys():
             patch.delenv(name)
         playwright = sync_playwright().start()
+    expect.set_options(timeout=scaled(30_000))
     browser = playwright.chromium.launch(
         executable_path=chromium,
         args=[

@@ -176,7 +176,9 @@ class ServerProcess:
         if found := re.search(r"(https?)://[^\s/]+:(\d+)", self.log()):
             self._secure = found[1] == "https"
             return int(found[2])
-        assert self.process.poll() is None, f"jac serve ended at its start:\n{self.log()}"
+        if self.process.poll() is not None:
+            self._reader.join(scaled(5))  # its last lines say why
+            raise AssertionError(f"jac serve ended at its start:\n{self.log()}")
         return 0
 
     def log(self) -> str:

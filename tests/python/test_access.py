@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from conftest import Serve
-from support import ServerProcess
+from support import ServerProcess, scaled
 
 LEVELS = {
     "NO_ACCESS": [],
@@ -34,7 +34,9 @@ class User:
         if self.transport == "rest":
             headers = {"Authorization": f"Bearer {self.token}"}
             path = f"/walker/{walker}/{node}".rstrip("/")
-            async with httpx.AsyncClient(base_url=self.server.url, trust_env=False) as http:
+            async with httpx.AsyncClient(
+                base_url=self.server.url, timeout=scaled(30), trust_env=False
+            ) as http:
                 answer = await http.post(path, json=context, headers=headers)
             body = answer.json()
             if answer.status_code != 200:

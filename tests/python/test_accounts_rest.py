@@ -13,7 +13,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from conftest import Serve
-from support import ServerProcess, eventually
+from support import ServerProcess, eventually, scaled
 
 PASSWORD = "correct horse battery"
 OTHER = "another horse battery"
@@ -67,7 +67,7 @@ def delete(http: httpx.Client, token: str, password: str = PASSWORD) -> httpx.Re
 
 async def assert_refused_everywhere(server: ServerProcess, token: str) -> None:
     """REST, with and without a walker that wants a user; the handshake; change_user."""
-    async with httpx.AsyncClient(base_url=server.url, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=server.url, timeout=scaled(30), trust_env=False) as http:
         for path in ("/walker/notes", "/walker/who"):
             answer = await http.post(path, headers=bearer(token), json={})
             assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")

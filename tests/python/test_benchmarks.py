@@ -94,6 +94,10 @@ def test_a_wrong_option_is_named(wsload: Path) -> None:
     assert (done.returncode, done.stderr) == (2, "wsload: unknown option --windw\n")
 
 
+# The first of the tests with these results waits until all is measured.
+takes_long = pytest.mark.timeout(400)
+
+
 @pytest.fixture(scope="module")
 def results(wsload: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Every part once, as small and as short as it goes."""
@@ -107,6 +111,7 @@ def results(wsload: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@takes_long
 def test_every_part_measures_without_a_loss(results: Path) -> None:
     figures = Figures([results])
     assert figures.failed == []
@@ -117,6 +122,7 @@ def test_every_part_measures_without_a_loss(results: Path) -> None:
     assert all(line["machine"] and line["versions"] and line["commit"] for line in figures.lines)
 
 
+@takes_long
 def test_each_goal_is_shown_beside_what_was_measured(results: Path) -> None:
     shown = summary.goals(Figures([results]))
     alone = [goal for goal in measures.GOALS if goal.theirs not in compare.PEERS.split(",")]
@@ -127,6 +133,7 @@ def test_each_goal_is_shown_beside_what_was_measured(results: Path) -> None:
     )
 
 
+@takes_long
 def test_the_page_and_its_plots_are_made_of_the_results(results: Path, tmp_path: Path) -> None:
     page = tmp_path / "performance.md"
     page.write_text((REPOSITORY / "docs/performance.md").read_text())

@@ -16,7 +16,7 @@ from in_process import App, loaded
 from jac_cloud._native import Server
 from jac_cloud.dispatcher import Dispatcher
 from jac_cloud.overdue import Overdue
-from support import Client, eventually, eventually_async, scaled
+from support import Client, Json, eventually, eventually_async, scaled
 
 
 class Dispatching:
@@ -69,7 +69,12 @@ def dispatching(folder: Path, **options: Any) -> Iterator[Dispatching]:
             yield serving
         finally:
             assert serving.stop()
-    assert not [each for each in threading.enumerate() if each.name.startswith("jac-cloud")]
+    # A worker says that it is through shortly before its thread is.
+    eventually(lambda: not left_threads(), "no thread is left")
+
+
+def left_threads() -> list[str]:
+    return [each.name for each in threading.enumerate() if each.name.startswith("jac-cloud")]
 
 
 @pytest.fixture
@@ -196,10 +201,21 @@ async def test_a_walker_that_runs_too_long_is_answered_and_its_work_dropped(
             answer = await client.ask(event("stands", id=1))
             assert (answer["code"], answer["id"]) == ("timeout", 1)
             # The one worker still stands at the gate: another has taken its place.
-            assert (await client.walker("total"))["reports"] == [0]
+            assert await total(client) == [0]
             gate.open()
             await eventually_async(lambda: worker_count() == 1, "the late worker has ended")
-            assert (await client.walker("total"))["reports"] == [0]
+            assert await total(client) == [0]
+
+
+async def total(client: Client) -> Json:
+    """What `total` reports, asked again while it is itself too late, as on a slow machine."""
+
+    async def reports() -> Json:
+        answer = await client.ask(event("total"))
+        assert answer.get("code") in (None, "timeout"), answer
+        return answer.get("reports")
+
+    return await eventually_async(reports)
 
 
 async def test_a_late_walker_that_raises_is_not_answered_twice(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ MIB = 1 << 20
 
 @pytest.fixture(scope="module")
 def server(serve_module: Serve) -> ServerProcess:
-    return serve_module("hostile", message_rate=0)
+    # Without pings, which nobody here answers.
+    return serve_module("hostile", message_rate=0, ping_interval=0)
 
 
 class Talker(RawSocket):

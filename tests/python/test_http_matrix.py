@@ -95,13 +95,24 @@ def test_a_body_that_is_not_wanted_is_not_asked_for(server: ServerProcess) -> No
 
 @pytest.mark.parametrize("row", SLOW, ids=lambda row: row.name)
 def test_who_takes_too_long_is_told_so_and_left(impatient: ServerProcess, row: Slow) -> None:
-    with raw_client(impatient.port) as client:
+    statuses = told(impatient, row)
+    for _ in range(5):
+        # Who is paused between connecting and sending has sent nothing: such a one is told nothing.
+        if statuses or not row.sent:
+            break
+        statuses = told(impatient, row)
+    assert statuses == row.statuses
+
+
+def told(server: ServerProcess, row: Slow) -> tuple[int, ...]:
+    """What is answered until the server closes."""
+    with raw_client(server.port) as client:
         client.send(row.sent)
         drip = threading.Thread(target=client.drip, args=(row.then,))
         drip.start()
         responses = list(iter(client.response, None))
-        assert tuple(response.status for response in responses) == row.statuses
         drip.join()
+    return tuple(response.status for response in responses)
 
 
 def test_nothing_of_all_this_is_an_error_of_the_servers(server: ServerProcess) -> None:

@@ -10,7 +10,7 @@ import pytest
 from conftest import Serve
 from http_requests import get, request
 from raw_http import RawClient, raw_client
-from support import ServerProcess, eventually, memory_bound
+from support import ServerProcess, eventually, memory_bound, scaled
 
 CLIENTS = 20
 MEBIBYTE = 1 << 20
@@ -27,7 +27,10 @@ def server(serve_module: Serve, tmp_path_factory: pytest.TempPathFactory) -> Ser
     static.mkdir()
     with (static / "large").open("wb") as large:
         large.truncate(256 * MEBIBYTE)
-    server = serve_module(folder / "app.jac", max_body_bytes=256 * MEBIBYTE)
+    # All are connected before the last one of them says what it wants.
+    server = serve_module(
+        folder / "app.jac", max_body_bytes=256 * MEBIBYTE, handshake_timeout=scaled(120)
+    )
     with server.http() as http:
         http.get("/nothing")  # what the first request loads is not to be counted
     return server

@@ -17,7 +17,7 @@ from gates import gate
 from jac_cloud._native import CURRENT_UNIT, Server, Unit, WalkerEvent
 from jac_cloud.plugin import WEBSOCKET_MANAGER
 from native import ALICE, BOB, client, running
-from support import copy_app, eventually_async
+from support import copy_app, eventually_async, scaled
 
 
 @contextmanager
@@ -96,15 +96,19 @@ async def test_a_connection_that_is_gone_is_nobodys() -> None:
         assert notify(unit, {"for": "alice"}) == 0
 
 
+def asking(server: jac_cloud.Server) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url=server.address, timeout=scaled(30), trust_env=False)
+
+
 async def new_user(server: jac_cloud.Server, name: str) -> str:
     """A token of a user made for the test."""
-    async with httpx.AsyncClient(base_url=server.address, trust_env=False) as http:
+    async with asking(server) as http:
         assert (await http.post("/user/register", json=account(name))).status_code == 201
     return await login(server, name)
 
 
 async def login(server: jac_cloud.Server, name: str) -> str:
-    async with httpx.AsyncClient(base_url=server.address, trust_env=False) as http:
+    async with asking(server) as http:
         return str((await http.post("/user/login", json=account(name))).json()["token"])
 
 
@@ -117,7 +121,8 @@ async def test_a_walker_of_the_user_before_keeps_its_user_and_loses_its_connecti
 ) -> None:
     app = copy_app("lingering", tmp_path)
     gate.reset()
-    with jac_cloud.Server(app, port=0, walker_timeout=0.2) as server:
+    # Time enough to come to the gate: who is late before never waits there.
+    with jac_cloud.Server(app, port=0, walker_timeout=scaled(2)) as server:
         alice, bob = await new_user(server, "alice"), await new_user(server, "bob")
         one = await client(server, token=alice)
         two = await client(server, token=alice)
@@ -145,7 +150,7 @@ async def test_a_walker_ends_as_its_user_who_logs_out_and_what_waits_behind_it_n
         await one.send({"type": "walker", "walker": "linger"})
         await one.send({"type": "channel", "channel_ids": ["room"], "data": {"too": "late"}})
         await asyncio.to_thread(gate.wait_until_arrived)
-        async with httpx.AsyncClient(base_url=server.address, trust_env=False) as http:
+        async with asking(server) as http:
             headers = {"Authorization": f"Bearer {token}"}
             (await http.post("/user/logout", headers=headers)).raise_for_status()
         with pytest.raises(ConnectionClosed) as closed:

@@ -157,6 +157,38 @@ def test_only_a_start_with_a_migration_waits_for_their_library(tmp_path: Path) -
     assert starts == ["False", "True", "False"]
 
 
+def test_a_start_with_a_migration_has_their_library_before_its_turn(tmp_path: Path) -> None:
+    """Importing it may take longer than the others wait for theirs."""
+    program = (
+        "import sys; from jac_cloud import database, migrations;"
+        "wait, is_there = migrations._wait_for_turn, lambda: 'alembic.command' in sys.modules;"
+        "migrations._wait_for_turn = lambda *given: print(is_there()) or wait(*given);"
+        "database.open_database(sys.argv[1]).dispose()"
+    )
+    old = f"sqlite:///{tmp_path / 'old.sqlite'}"
+    make_old_database(old)
+    ended = subprocess.run(
+        [sys.executable, "-c", program, old], capture_output=True, text=True, check=True
+    )
+    assert ended.stdout.strip() == "True"
+
+
+def test_who_finds_in_its_turn_that_another_was_first_leaves_all_as_it_is(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_database(database_url).dispose()
+    is_current = jac_cloud.migrations._is_current
+    # At the first look the other one was not done.
+    looks = iter([False])
+    monkeypatch.setattr(
+        jac_cloud.migrations, "_is_current", lambda one: next(looks, True) and is_current(one)
+    )
+    monkeypatch.setattr(
+        jac_cloud.migrations, "_migrate", lambda _: pytest.fail("there is nothing to migrate")
+    )
+    open_database(database_url).dispose()
+
+
 def test_starting_again_changes_nothing(database_url: str) -> None:
     make_old_database(database_url)
     for _ in range(2):
@@ -171,11 +203,12 @@ def test_servers_that_start_at_once_agree(database_url: str, is_old: bool) -> No
         make_old_database(database_url)
     program = (
         "import sys; from jac_cloud.database import open_database;"
-        "sys.stdin.read(1); open_database(sys.argv[1]).dispose()"
+        "sys.stdin.read(1); open_database(sys.argv[1], float(sys.argv[2])).dispose()"
     )
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", program, database_url],
+            # SQLite counts the time for the turns of all the others.
+            [sys.executable, "-c", program, database_url, str(scaled(30))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -110,7 +110,7 @@ def test_websockets_are_limited_by_the_address_behind_a_trusted_proxy_and_the_pr
         assert [client.get("/healthz").status_code for client in clients] == [200] * 3
         figures = Figures(server)
         assert figures("limits_reached_total", setting="max_connections_per_address") == 2
-        assert "203.0.113.7" in server.log()
+        eventually(lambda: "203.0.113.7" in server.log(), "it is in the log")
 
     def comes_back() -> bool:
         with ExitStack() as again:

@@ -75,34 +75,40 @@ def test_it_is_not_ready_while_the_store_is_gone_but_lives_on(serve: Serve) -> N
     with server.http() as http:
         assert http.get("/readyz").status_code == 200
         data.rename(away)
-        answer = eventually(
-            lambda: (found := http.get("/readyz")).status_code == 503 and found, "not ready"
-        )
-        assert isinstance(answer, httpx.Response)
+
+        def refused() -> httpx.Response | None:
+            # On a slow machine a check may take so long that this is what it is refused for.
+            found = http.get("/readyz")
+            return found if found.status_code == 503 and "in time" not in found.text else None
+
+        answer = eventually(refused, "not ready")
+        assert answer is not None
         assert answer.json() == {"error": "Not to be reached: graph", "code": "unavailable"}
         assert answer.headers["retry-after"] == "1"
         assert http.get("/healthz").status_code == 200
         away.rename(data)
         eventually(lambda: http.get("/readyz").status_code == 200, "ready again")
-    assert server.log().count("not ready") == 1
-    assert "failing=graph" in server.log()
+    eventually(lambda: "not ready failing=graph" in server.log(), "it is in the log")
 
 
 async def test_a_check_that_hangs_is_not_ready_and_runs_once() -> None:
     calls = 0
-    go_on = threading.Event()
+    begun, go_on = threading.Event(), threading.Event()
 
     def hanging() -> None:
         nonlocal calls
         calls += 1
+        begun.set()
         go_on.wait()
 
     readiness = Readiness({"users": hanging}, timeout=0.01, fresh=0)
     try:
         assert [await readiness.failing() for _ in range(3)] == ["answers in time"] * 3
+        # Its thread may come to it after those who asked have given up.
+        assert await asyncio.to_thread(begun.wait, scaled(10))
         assert calls == 1
         go_on.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(scaled(10)):
             while await readiness.failing():
                 pass
     finally:
@@ -117,7 +123,7 @@ async def test_however_many_ask_the_store_is_asked_once_in_a_while() -> None:
         nonlocal calls
         calls += 1
 
-    readiness = Readiness({"graph": counted})
+    readiness = Readiness({"graph": counted}, timeout=scaled(60), fresh=3600)
     assert {await readiness.failing() for _ in range(100)} == {""}
     assert calls == 1
     readiness.close(10)

@@ -68,10 +68,15 @@ def bringing_forward(engine: Engine) -> Iterator[None]:
 
 
 def opening(pool: ThreadPoolExecutor, postgresql: Postgresql, url: str) -> Future[Engine]:
-    """A database that is being opened and has been waiting for its turn."""
-    opened = pool.submit(open_database, url, scaled(0.3))
-    polls = "query LIKE '%pg_try_advisory_xact_lock%' AND now() - xact_start > interval '1 s'"
-    eventually(lambda: opened.done() or postgresql.busy(url, polls), "it waits")
+    """A database that is being opened and has been waiting for its turn, for longer than it waits
+    for an answer.
+    """
+    opened = pool.submit(open_database, url, scaled(2))
+    polls = (
+        "query LIKE '%pg_try_advisory_xact_lock%'"
+        f" AND now() - xact_start > interval '{scaled(3)} s'"
+    )
+    eventually(lambda: opened.done() or postgresql.busy(url, polls), "it waits", 30)
     return opened
 
 

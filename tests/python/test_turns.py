@@ -3,10 +3,18 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
+import jac_cloud.turns
 from jac_cloud.turns import Turns
+from support import scaled
 
 
-def test_those_who_want_the_same_thing_go_one_after_another() -> None:
+def test_those_who_want_the_same_thing_go_one_after_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The last of them waits for all the others.
+    monkeypatch.setattr(jac_cloud.turns, "_MOST_SECONDS", scaled(30))
     turns, inside = Turns(), []
 
     def go() -> bool:

@@ -8,7 +8,7 @@ from websockets.http11 import Response
 
 from conftest import Serve
 from postgresql import Postgresql
-from support import ServerProcess
+from support import ServerProcess, scaled
 
 
 async def refusal(server: ServerProcess, token: str) -> Response:
@@ -21,7 +21,9 @@ async def test_users_that_do_not_answer_hold_nobody_longer_than_a_handshake_may_
     postgresql: Postgresql, serve: Serve
 ) -> None:
     url = postgresql.new_database()
-    server = serve("rest", database_url=url, handshake_timeout=1)
+    # What nobody waits for any more is still being asked when the users answer again.
+    times = {"handshake_timeout": scaled(2), "users_timeout": scaled(30)}
+    server = serve("rest", database_url=url, **times)
     ada, bob = (server.register(f"{name}@example.com") for name in ("ada", "bob"))
     async with await server.websocket(token=ada) as client:
         before = client.root_id

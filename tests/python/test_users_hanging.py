@@ -16,7 +16,7 @@ from conftest import Serve
 from figures import OPEN, Figures, comes_true
 from jac_cloud.patience import DEADLINE, DatabaseSilent, Patience
 from postgresql import Postgresql
-from support import ServerProcess, scaled
+from support import ServerProcess, eventually, scaled
 
 PASSWORD = "correct horse battery"
 ACCOUNT = {"email": "ada@example.com", "password": PASSWORD}
@@ -32,9 +32,9 @@ SMALL: dict[str, Any] = {
 ASKERS = 10
 
 
-def asynchronous(server: ServerProcess) -> httpx.AsyncClient:
+def asynchronous(server: ServerProcess, seconds: float = 30) -> httpx.AsyncClient:
     """Whoever has to wait for the others, one by one, is not answered in its time."""
-    return httpx.AsyncClient(base_url=server.url, timeout=scaled(30), trust_env=False)
+    return httpx.AsyncClient(base_url=server.url, timeout=scaled(seconds), trust_env=False)
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -76,14 +76,18 @@ def threads(server: ServerProcess) -> int:
     return len([*Path(f"/proc/{server.process.pid}/task").iterdir()])
 
 
+@pytest.mark.timeout(240)
 async def test_users_that_hang_are_told_in_time_hold_up_nobody_else_and_come_back(
     postgresql: Postgresql, serve: Serve
 ) -> None:
-    settings = SMALL | OPEN | {"users_timeout": scaled(4)}
+    # Long enough for all that others ask while the threads are held. A handshake is refused before,
+    # in the time that its client waits.
+    times = {"users_timeout": scaled(10), "handshake_timeout": scaled(5)}
+    settings = SMALL | OPEN | times
     server = serve("operating", database_url=postgresql.new_database(), **settings)
     token = server.register(ACCOUNT["email"], PASSWORD)
     async with (
-        asynchronous(server) as http,
+        asynchronous(server, 90) as http,
         asynchronous(server) as others,
         await server.websocket(token=token, channel_id="room") as ada,
         await server.websocket(channel_id="room") as guest,
@@ -133,14 +137,15 @@ async def test_connections_that_are_never_answered_again_are_replaced(
     with postgresql.hanging_connections(url), server.http() as http:
         # As when the machine behind them is gone and another has taken its place.
         await comes_true(lambda: http.get("/user/me", headers=bearer(token)).is_success)
-        assert http.post("/user/login", json=ACCOUNT).status_code == 200
+        # Others may have met one of the old connections meanwhile, so that nobody asks for a while.
+        await comes_true(lambda: http.post("/user/login", json=ACCOUNT).is_success)
 
 
 async def test_questions_that_nobody_waits_for_any_more_do_not_pile_up_in_the_database(
     postgresql: Postgresql, serve: Serve
 ) -> None:
     url = postgresql.new_database()
-    server = serve("operating", database_url=url, **SMALL | {"users_timeout": 0.3})
+    server = serve("operating", database_url=url, **SMALL | {"users_timeout": scaled(2)})
     token = server.register(ACCOUNT["email"], PASSWORD)
     asked: set[int] = set()
 
@@ -153,7 +158,10 @@ async def test_questions_that_nobody_waits_for_any_more_do_not_pile_up_in_the_da
             asking = asyncio.create_task(all_are_unavailable(http, token))
             await comes_true(is_asked, "it is asked")
             await asking
-            await comes_true(lambda: not asked & {*postgresql.busy(url)}, "given up")
+            # The database itself gives a question up, a second behind the server.
+            await asyncio.to_thread(
+                eventually, lambda: not asked & {*postgresql.busy(url)}, "given up", 30
+            )
         await comes_true(lambda: works(server, "POST", "/user/login", json=ACCOUNT))
 
 

@@ -182,8 +182,8 @@ def test_a_thread_that_outlives_its_walker_reaches_nothing(app: App) -> None:
     gate.reset()
     app.run("make_counter", name="still there")
     app.run("leaves_a_thread_behind")
-    gate.open()
     [left] = [each for each in threading.enumerate() if each.name == "left behind"]
+    gate.open()
     left.join(scaled(10))
     assert left_behind == ["nothing"]
     assert [found["name"] for found in app.run("look")] == ["still there"]

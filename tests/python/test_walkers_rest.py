@@ -224,4 +224,5 @@ def test_a_walker_past_its_time_is_answered_and_keeps_nobody_waiting(serve: Serv
     server = serve("rest", walker_timeout=0.2, workers=1, drain_timeout=0.1)
     with server.http() as http:
         refused(http.post("/walker/hold"), 504, "timeout")
-        assert http.post("/walker/greet").status_code == 200
+        # On a slow machine it may be late itself; behind the one that holds it never came to run.
+        eventually(lambda: http.post("/walker/greet").status_code == 200, "the next one is served")

@@ -23,20 +23,35 @@ ROOM = "stable"
 FLOOD = "flood"
 USERS = 4
 END = {"from": "end"}
+KINDS = (
+    "walkers",
+    "events",
+    "requests",
+    "changes of user",
+    "floods",
+    "slow peers",
+    "visitors",
+)
+# How much longer a run may be, where a machine is too slow for all of them in its time.
+AT_MOST_SECONDS = 30
 
 
 class Mixed:
-    """One run. `counts` says what was done, by name."""
+    """One run, of so many seconds and until there was something of each kind. `counts` says how
+    much.
+    """
 
     def __init__(self, server: ServerProcess, seconds: float, seed: int) -> None:
-        self.counts: Counter[str] = Counter()
+        self.counts = Counter(dict.fromkeys(KINDS, 0))
         self._server = server
-        self._until = time.monotonic() + seconds
+        self._seconds = seconds
+        self._until = self._at_latest = 0.0
         self._random = random.Random(seed)
         self._published: Counter[str] = Counter()
 
     def going_on(self) -> bool:
-        return time.monotonic() < self._until
+        now = time.monotonic()
+        return now < self._until or (now < self._at_latest and not all(self.counts.values()))
 
     async def run(self) -> None:
         """Raises an ExceptionGroup for whatever is lost, doubled, out of its order or refused."""
@@ -49,6 +64,9 @@ class Mixed:
                 await stack.enter_async_context(await self._server.websocket(ROOM, max_queue=None))
                 for _ in range(LISTENERS)
             ]
+            # Not before: on a slow machine users and listeners may take longer than the run.
+            self._until = time.monotonic() + self._seconds
+            self._at_latest = self._until + scaled(AT_MOST_SECONDS)
             hearing = [asyncio.create_task(self._or_end(self._listen(one))) for one in listeners]
             work = [
                 *(self._walkers(f"walker{n}") for n in range(2)),
@@ -67,13 +85,14 @@ class Mixed:
             raise ExceptionGroup("the mixed load", failures)
         for one in heard:
             assert one == self._published, f"heard {one}, published {self._published}"
+        assert all(self.counts.values()), f"some kind of load is missing: {self.counts}"
 
     async def _or_end[T](self, part: Coroutine[Any, Any, T]) -> T:
         """One part of the load. When it fails, the others end in their time."""
         try:
             return await part
         except Exception:
-            self._until = 0
+            self._until = self._at_latest = 0.0
             raise
 
     # --- who never leaves

@@ -4,6 +4,7 @@ A migration is a file in `versions`; `v1_users` is what there was before there w
 change of `tables` comes with a new one, and a test holds the two together.
 """
 
+import importlib
 import logging
 import threading
 import time
@@ -62,15 +63,20 @@ def bring_forward(engine: Engine, timeout: float) -> None:
     with within(timeout), engine.connect() as connection:
         if _is_current(connection):
             return
+        is_old = not _is_new(connection)
+    if is_old:
+        _import_library()
     with within(timeout):
         connection = engine.connect()
     with _ONE_AT_A_TIME, connection:
         _wait_for_turn(connection, timeout)
         with within(timeout):
-            is_new = _is_new(connection)
-            if is_new:
+            # By whoever had the turn before.
+            is_done = _is_current(connection)
+            if not is_done and _is_new(connection):
                 _make(connection)
-        if not is_new:
+                is_done = True
+        if not is_done:
             _migrate(connection)
         with within(timeout):
             connection.commit()
@@ -96,9 +102,17 @@ def _make(connection: Connection) -> None:
     connection.execute(insert(_VERSIONS).values(version_num=NEWEST))
 
 
-def _migrate(connection: Connection) -> None:
+def _import_library() -> None:
+    """To be called before the turn where that can be: it may take seconds, for which all others
+    would wait.
+    """
     # It tells of itself as soon as it is imported; `env` says what there is to say.
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    importlib.import_module("alembic.config")
+
+
+def _migrate(connection: Connection) -> None:
+    _import_library()
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError
