@@ -1,10 +1,7 @@
 #pragma once
 
-#include <pthread.h>
-
 #include <chrono>
 #include <condition_variable>
-#include <ctime>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -14,6 +11,7 @@
 
 #include "base/counters.hpp"
 #include "base/worker_pace.hpp"
+#include "base/worker_thread.hpp"
 
 namespace jac::cloud {
 
@@ -59,7 +57,7 @@ class WorkerLane {
         std::optional<Job> job(std::move(jobs_.front()));
         jobs_.pop_front();
         size_.subtract();
-        own_run() = pace_.begin(Clock::now(), processor_of_this_thread());
+        own_run() = pace_.begin(Clock::now(), this_worker_thread());
         const auto called = jobs_.empty() ? nullptr : call_one();
         lock.unlock();
         if (called) called->condition.notify_one();
@@ -101,16 +99,6 @@ class WorkerLane {
 
   private:
     using Clock = std::chrono::steady_clock;
-
-    static WorkerPace::Processor processor_of_this_thread() {
-        clockid_t clock{};
-        pthread_getcpuclockid(pthread_self(), &clock);
-        return [clock]() -> WorkerPace::Duration {
-            timespec time{};
-            if (clock_gettime(clock, &time) != 0) return {};  // it has just ended
-            return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-        };
-    }
 
     // Shared with who calls it, and may come to do so when it has seen that itself.
     struct Waiter {

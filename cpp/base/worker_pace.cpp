@@ -4,26 +4,26 @@
 
 namespace jac::cloud {
 
-std::shared_ptr<WorkerPace::Run> WorkerPace::begin(TimePoint now, Processor processor) {
+std::shared_ptr<WorkerPace::Run> WorkerPace::begin(TimePoint now, Thread thread) {
     if (runs_.empty() || !compute_) {
         looked_ = now;
         next_look_ = now + look_every_;
         ended_ = {};
         for (const auto& weak : runs_) {
-            if (const auto run = weak.lock()) run->seen = run->processor();
+            if (const auto run = weak.lock()) run->seen = run->thread.computed();
         }
     } else if (now >= next_look_) {
         look(now);
     }
     compute_ = true;
     last_begin_ = now;
-    auto run = std::make_shared<Run>(std::move(processor));
+    auto run = std::make_shared<Run>(std::move(thread));
     runs_.push_back(run);
     return run;
 }
 
 void WorkerPace::end(const Run& run) {
-    ended_ += run.processor() - run.seen;
+    ended_ += run.thread.computed() - run.seen;
     std::erase_if(runs_, [&](const auto& other) { return other.lock().get() == &run; });
 }
 
@@ -53,20 +53,28 @@ void WorkerPace::look(TimePoint now) {
     for (const auto& weak : runs_) {
         const auto run = weak.lock();
         if (!run) continue;
-        const Duration processor = run->processor();
-        computed += processor - std::exchange(run->seen, processor);
+        const Duration had = run->thread.computed();
+        computed += had - std::exchange(run->seen, had);
     }
     const Duration since = now - std::exchange(looked_, now);
-    compute_ = computed * 2 >= since;
+    // Who would compute, had others not taken its processor, waits for nothing that takes long.
+    compute_ = computed * 2 >= since || any_is_runnable();
     parallel_ = computed * 4 > since * 5;  // more than the interpreter lets one have
     look_every_ = compute_ ? std::min<Duration>(look_every_ * 2, longest_look) : shortest_look;
     next_look_ = now + look_every_;
 }
 
+bool WorkerPace::any_is_runnable() const {
+    return std::ranges::any_of(runs_, [](const auto& weak) {
+        const auto run = weak.lock();
+        return run && run->thread.is_runnable();
+    });
+}
+
 bool WorkerPace::all_share() const {
     return std::ranges::all_of(runs_, [](const auto& weak) {
         const auto run = weak.lock();
-        return !run || run->processor() - run->at_begin >= alone_for;
+        return !run || run->thread.computed() - run->at_begin >= alone_for;
     });
 }
 

@@ -19,8 +19,11 @@ class WorkerPace {
   public:
     using TimePoint = std::chrono::steady_clock::time_point;
     using Duration = std::chrono::steady_clock::duration;
-    // What a worker's thread has had of the processor so far.
-    using Processor = std::function<Duration()>;
+    // What can be asked of a worker's thread, from any other.
+    struct Thread {
+        std::function<Duration()> computed;  // what it has had of the processor so far
+        std::function<bool()> is_runnable;   // it computes, or waits for a processor alone
+    };
 
     // How often it is looked whether those that run compute: less often as long as they do.
     static constexpr std::chrono::microseconds shortest_look{500};
@@ -32,15 +35,15 @@ class WorkerPace {
 
     // A job that runs, until end() or until its thread lets go of it.
     struct Run {
-        explicit Run(Processor of_thread)
-            : processor(std::move(of_thread)), at_begin(processor()), seen(at_begin) {}
-        Processor processor;
+        explicit Run(Thread of_worker)
+            : thread(std::move(of_worker)), at_begin(thread.computed()), seen(at_begin) {}
+        Thread thread;
         Duration at_begin;
         Duration seen;
         std::atomic<bool> ends_soon = false;  // set by its thread at any time
     };
 
-    std::shared_ptr<Run> begin(TimePoint now, Processor processor);
+    std::shared_ptr<Run> begin(TimePoint now, Thread thread);
     // On its thread.
     void end(const Run& run);
 
@@ -52,6 +55,7 @@ class WorkerPace {
 
   private:
     void look(TimePoint now);
+    bool any_is_runnable() const;
     bool all_share() const;
 
     std::vector<std::weak_ptr<Run>> runs_;

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, overload
 from urllib.parse import quote
 
 import httpx
@@ -47,6 +47,14 @@ def eventually[T](condition: Callable[[], T], what: str = "", seconds: float = 1
     return value
 
 
+@overload
+async def eventually_async[T](
+    condition: Callable[[], Awaitable[T]], what: str = "", seconds: float = 10
+) -> T: ...
+@overload
+async def eventually_async[T](
+    condition: Callable[[], T | Awaitable[T]], what: str = "", seconds: float = 10
+) -> T: ...
 async def eventually_async[T](
     condition: Callable[[], T | Awaitable[T]], what: str = "", seconds: float = 10
 ) -> T:

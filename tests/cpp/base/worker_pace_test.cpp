@@ -15,11 +15,20 @@ using Duration = std::chrono::steady_clock::duration;
 // A thread whose processor time is what the test says.
 class Thread {
   public:
-    void compute(Duration time) const { *had_ += time; }
-    Duration processor() const { return *had_; }
+    void compute(Duration time) const { it_->had += time; }
+    // Whether it does so, or would if others left it a processor, at this moment.
+    void be_runnable(bool runnable) const { it_->runnable = runnable; }
+    Duration computed() const { return it_->had; }
+    WorkerPace::Thread asked() const {
+        return {[it = it_] { return it->had; }, [it = it_] { return it->runnable; }};
+    }
 
   private:
-    std::shared_ptr<Duration> had_ = std::make_shared<Duration>(7s);
+    struct State {
+        Duration had = 7s;
+        bool runnable = false;
+    };
+    std::shared_ptr<State> it_ = std::make_shared<State>();
 };
 
 using Pace = WorkerPace;
@@ -37,7 +46,7 @@ class WorkerPaceTest : public testing::Test {
 
     Job begin() {
         const Thread thread;
-        return {thread, pace_.begin(now_, [thread] { return thread.processor(); })};
+        return {thread, pace_.begin(now_, thread.asked())};
     }
     bool may_begin() { return !pace_.keeps_waiting(now_).has_value(); }
     // Time goes by, in which these share the interpreter.
@@ -87,6 +96,18 @@ TEST_F(WorkerPaceTest, LetsTheNextOneBeginSoonBesideOneThatWaits) {
     ASSERT_TRUE(look.has_value());
     EXPECT_LE(*look - now_, Pace::longest_look);
     pass(*look - now_, {});
+    EXPECT_TRUE(may_begin());
+}
+
+// On a machine that has more to do than processors, one that computes seemed to wait.
+TEST_F(WorkerPaceTest, DoesNotTakeOneThatWaitsForAProcessorForOneThatWaits) {
+    try_once();
+    auto job = begin();
+    job.thread.be_runnable(true);
+    pass(Pace::longest_look, {});
+    EXPECT_FALSE(may_begin());
+    job.thread.be_runnable(false);
+    pass(Pace::longest_look, {});
     EXPECT_TRUE(may_begin());
 }
 
@@ -141,7 +162,7 @@ TEST_F(WorkerPaceTest, LetsACrowdThatComputesBecomeOne) {
         for (const auto& job : crowd) all.push_back(job.get());
         pass(1ms, all);
         std::erase_if(crowd, [&](const auto& job) {
-            const bool over = job->thread.processor() - 7s >= 8ms;
+            const bool over = job->thread.computed() - 7s >= 8ms;
             if (over) job->end(pace_);
             return over;
         });
