@@ -7,14 +7,10 @@
 #include <semaphore>
 #include <thread>
 
+#include "base/until.hpp"
+
 namespace jac::cloud {
 namespace {
-
-// Waits for a condition; the test's own limit of time ends it where that does not come.
-template <class Condition>
-void until(Condition condition) {
-    while (!condition()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-}
 
 // A thread that does the lane's jobs: it waits in the middle of each until it is let go on.
 class Worker {

@@ -8,13 +8,10 @@
 #include <semaphore>
 #include <thread>
 
+#include "base/until.hpp"
+
 namespace jac::cloud {
 namespace {
-
-template <class Condition>
-void until(Condition condition) {
-    while (!condition()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-}
 
 // A thread that computes until it is told to wait, and then until it is told to end.
 class Worker {
